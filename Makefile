@@ -1,0 +1,48 @@
+# Zheton. `make run` starts the whole system; `make test` runs every test. Neither asks anything.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: setup run test check format pcsc clean
+
+setup: .venv/runtime.stamp
+
+run: setup
+	$(BIN)/zheton up
+
+test: .venv/dev.stamp
+	$(BIN)/python -m pytest
+
+check: .venv/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/dev.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# pyscard has no wheel for Linux: it wants a C compiler, swig and the headers of pcsclite.
+pcsc: .venv/pcsc.stamp
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Zheton needs Python 3.11 or newer, and none was found. Install it, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/runtime.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) --editable .
+	@touch $@
+
+.venv/dev.stamp: .venv/runtime.stamp
+	$(PIP) --upgrade "pip>=25.1"
+	$(PIP) --group dev
+	@touch $@
+
+.venv/pcsc.stamp: .venv/runtime.stamp
+	$(PIP) --editable ".[pcsc]"
+	@touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""The seven parties of a payment. They never import each other: they meet on the wire."""
