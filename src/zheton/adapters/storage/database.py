@@ -1,0 +1,83 @@
+"""One party's database: how it is opened, and what a transaction is.
+
+SQLite runs in WAL mode with `synchronous=FULL`: a commit that returned is on the disk. Every
+transaction takes the write lock at once (BEGIN IMMEDIATE), so that a reader can never turn into
+a writer half-way and be refused.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, MetaData, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.pool import StaticPool
+
+from zheton.core.errors import ConfigurationError
+
+BUSY_TIMEOUT_MS = 10_000
+
+
+class Database:
+    """A database by its URL (`sqlite:///file`, `sqlite://` in memory); safe to share by threads."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise ConfigurationError(
+                f"{url!r} is no database URL; write it as sqlite:///var/vault.db."
+            ) from error
+        if parsed.get_backend_name() != "sqlite":
+            raise ConfigurationError("Only SQLite is there so far; write sqlite:///file.")
+        options: dict[str, Any] = {"connect_args": {"check_same_thread": False}}
+        if parsed.database in (None, "", ":memory:"):
+            options["poolclass"] = StaticPool  # one connection, or each would see a database alone
+        else:
+            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+        self.url = url
+        self.engine = create_engine(parsed, **options)
+        event.listen(self.engine, "connect", _prepare)
+        event.listen(self.engine, "begin", _begin_immediate)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction: committed (and flushed) when the block ends, rolled back if it raises."""
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            if "locked" not in str(error.orig):
+                raise
+            raise ConfigurationError(
+                f"The database {self.engine.url.database} stays locked by another process; "
+                "end that process, or choose another folder with --data."
+            ) from error
+
+    def create(self, metadata: MetaData) -> None:
+        """Make the tables that are not there yet."""
+        with self.transaction() as connection:
+            metadata.create_all(connection)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver must not open transactions of its own
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
