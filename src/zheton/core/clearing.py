@@ -1,4 +1,4 @@
-"""The records of clearing: what an acquirer presents, what each bank owes, what the network reports.
+"""The records of clearing: what an acquirer presents, what banks owe, what the network reports.
 
 Authorisation promises money and clearing moves it. A `Presentment` goes acquirer -> network with
 the one-time number and network -> issuer with the card number; the network adds the presentments
@@ -19,6 +19,7 @@ from zheton.core.money import Money
 ProcessingCode = Literal["000000", "200000"]
 PURCHASE: ProcessingCode = "000000"
 REFUND: ProcessingCode = "200000"
+FILE_PRESENTMENTS_MAX = 100_000
 
 
 def _require(ok: bool, field_name: str, problem: str) -> None:
@@ -31,7 +32,8 @@ def _numeric(value: str, least: int, most: int) -> bool:
 
 
 def _printable(value: str, most: int) -> bool:
-    return len(value) <= most and value.isascii() and (value.isprintable() or not value)
+    # Outer spaces would be lost: fields of a fixed length are filled up with them.
+    return len(value) <= most and value.isascii() and value.isprintable() and value == value.strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +95,42 @@ class Presentment:
         twelve = len(rrn) == 12 and rrn.isascii() and rrn.isalnum()
         _require(twelve, "DE37", "a retrieval reference is an 12")
         _require(_numeric(self.stan, 6, 6), "DE11", "a trace number has 6 digits")
-        _require(self.local_time.tzinfo is None, "DE12", "local time carries no zone")
+        moment = self.local_time
+        whole = moment.tzinfo is None and not moment.microsecond and 2000 <= moment.year <= 2068
+        _require(whole, "DE12", "local time is in whole seconds, 2000 to 2068, without a zone")
         _require(_printable(self.par, 29), "DE56", "a PAR has up to 29 ASCII characters")
 
     @property
     def is_refund(self) -> bool:
         """Whether the money goes to the cardholder."""
         return self.processing_code == REFUND
+
+
+@dataclass(frozen=True, slots=True)
+class ClearingFile:
+    """A day's presentments of one acquirer, or the part of them that goes to one issuer.
+
+    `sender` is the acquirer (n..11) and `sequence` counts its files of a business day from 1. The
+    part that an issuer receives keeps the name of the whole, so that it is known when it comes
+    again. EncodeError if a part does not fit.
+    """
+
+    sender: str
+    business_date: date
+    sequence: int
+    presentments: tuple[Presentment, ...]
+
+    def __post_init__(self) -> None:
+        _require(_numeric(self.sender, 1, 11), "DE94", "a sender has up to 11 digits")
+        _require(1 <= self.sequence <= 99_999, "PDS0105", "a file's sequence is 1 to 99999")
+        _require(2000 <= self.business_date.year <= 2068, "PDS0105", "a file is of 2000 to 2068")
+        fits = len(self.presentments) <= FILE_PRESENTMENTS_MAX
+        _require(fits, "PDS0306", f"a file holds up to {FILE_PRESENTMENTS_MAX} presentments")
+
+    @property
+    def id(self) -> str:
+        """The file's name, 25 digits: type 002, YYMMDD, the sender, the sequence (PDS 0105)."""
+        return f"002{self.business_date:%y%m%d}{self.sender:0>11}{self.sequence:05d}"
 
 
 @dataclass(frozen=True, slots=True)
