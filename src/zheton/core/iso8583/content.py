@@ -41,7 +41,9 @@ def ascii_content(field: Field) -> Content:
     def write(value: Value) -> tuple[str, int]:
         if not isinstance(value, str):
             raise ValueError("is text, not bytes")
-        return read(value, 0), len(value)
+        if allowed(value) is None:
+            raise ValueError(problem)
+        return value, len(value)
 
     return Content(lambda units: units, read, write)
 

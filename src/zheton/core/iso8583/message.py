@@ -17,7 +17,7 @@ from zheton.core.iso8583.bitmap import (
     elements,
 )
 from zheton.core.iso8583.content import Value
-from zheton.core.iso8583.spec import Spec
+from zheton.core.iso8583.spec import Spec, plan
 
 MESSAGE_BYTES_MAX = 0xFFFF  # what the length before a message can say
 SECRET = frozenset({2, 14, 34, 35, 36, 45, 48, 52, 55})  # never printed: they lead to a card
@@ -83,16 +83,18 @@ class Message:
 def decode(spec: Spec, data: bytes) -> Message:
     """The message of bytes without their length header; DecodeError names element and offset."""
     if len(data) > MESSAGE_BYTES_MAX:
-        raise DecodeError("the message is too long", field="MTI", offset=0)
+        raise DecodeError("the message is too long", field="message", offset=MESSAGE_BYTES_MAX)
+    mti, start = _read_mti(spec, data)
+    bitmap, at = _read_bitmap(spec, data, start)
+    try:
+        slicers = plan(spec, elements(bitmap))
+    except KeyError as unknown:
+        problem = f"{spec.name} does not have it"
+        raise DecodeError(problem, field=f"DE{unknown}", offset=start) from None
     text = data.decode("latin-1")
-    mti, at = _read_mti(spec, data)
-    bitmap, at = _read_bitmap(spec, data, at)
-    readers = spec.readers
     fields: dict[int, Value] = {}
-    for number in elements(bitmap):
-        if number not in readers:
-            raise DecodeError(f"{spec.name} does not have it", field=f"DE{number}", offset=at)
-        fields[number], at = readers[number](text, at)
+    for slicer in slicers:
+        at = slicer.take(text, at, fields)
     if at != len(data):
         raise DecodeError("bytes follow the last element", field="message", offset=at)
     return Message(mti, fields)
@@ -101,18 +103,19 @@ def decode(spec: Spec, data: bytes) -> Message:
 def encode(spec: Spec, message: Message) -> bytes:
     """The bytes of a message without a length header; EncodeError names the element."""
     if _MTI(message.mti) is None:
-        raise EncodeError("is 4 digits", field="MTI")
-    writers, fields = spec.writers, message.fields
+        raise EncodeError("is not 4 digits", field="MTI")
+    fields = message.fields
     numbers = tuple(sorted(fields))
     try:
-        body = "".join([writers[number](fields[number]) for number in numbers])
+        slicers = plan(spec, numbers)
     except KeyError as unknown:
         raise EncodeError(f"{spec.name} does not have it", field=f"DE{unknown}") from None
+    body = "".join([slicer.put(fields) for slicer in slicers]).encode("latin-1")
     bitmap = bitmap_of(numbers)
     if spec.bitmap == "hex":
         bitmap = bitmap.hex().upper().encode("ascii")
     mti = message.mti.encode("ascii") if spec.mti == "ascii" else bytes.fromhex(message.mti)
-    data = mti + bitmap + body.encode("latin-1")
+    data = mti + bitmap + body
     if len(data) > MESSAGE_BYTES_MAX:
         raise EncodeError(f"is at most {MESSAGE_BYTES_MAX} bytes long", field="message")
     return data
