@@ -7,10 +7,12 @@ SOURCE = Path(__file__).parents[1] / "src" / "zheton"
 PURE = {
     "__future__",
     "abc",
+    "bisect",
     "collections",
     "dataclasses",
     "datetime",
     "decimal",
+    "difflib",
     "enum",
     "functools",
     "hmac",
