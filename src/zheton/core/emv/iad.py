@@ -2,10 +2,10 @@
 
 `mchip` is the 18 bytes of M/Chip: key derivation index, cryptogram version number, card
 verification results (6), DAC or ICC dynamic number (2), counters (8). `ccd` is format A of EMV's
-Common Core Definitions (Book 3, C9.2): 0F, common core identifier, derivation key index, card verification
-results (5), counters (8), 0F, issuer-discretionary data (15). Both carry the same facts at other
-places, so there is one `CardVerificationResults`; the bits that the product does not use stay zero
-and are ignored when read. Counters stay zero too: a one-time number has no offline history.
+Common Core Definitions (Book 3, C9.2): 0F, common core identifier, derivation key index, card
+verification results (5), counters (8), 0F, issuer-discretionary data (15). Both carry the same
+facts at other places, so there is one `CardVerificationResults`; the bits that the product does not
+use stay zero and are ignored when read. Counters stay zero too: a one-time number has no history.
 
 Neither layout knows verification on the wearer's own device. Mobile profiles report it by the bits
 of an offline PIN, which a wearable has no other use for, and so do we.
