@@ -43,6 +43,12 @@ class Database:
         event.listen(self.engine, "begin", _begin_immediate)
 
     @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A snapshot to read from: it takes no lock and sees the last commit."""
+        with self.engine.connect() as connection:
+            yield connection.execution_options(zheton_reading=True)
+
+    @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A transaction: committed (and flushed) when the block ends, rolled back if it raises."""
         try:
@@ -80,4 +86,5 @@ def _prepare(connection: Any, _record: object) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reading = connection.get_execution_options().get("zheton_reading")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

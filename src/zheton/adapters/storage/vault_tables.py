@@ -1,0 +1,162 @@
+"""The vault's tables. `bucket` leads every key of what a debit touches (DESIGN, section 8)."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    text,
+)
+
+metadata = MetaData()
+
+card = Table(
+    "card",
+    metadata,
+    Column("bucket", SmallInteger, primary_key=True),
+    Column("card", String(32), primary_key=True),
+    Column("network", String(16), nullable=False),
+    Column("region", String(2), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("par", String(29), nullable=False),
+    Column("last4", String(4), nullable=False),
+    Column("expiry", String(4), nullable=False),
+    Column("sealed_pan", LargeBinary, nullable=False),
+    Column("pan_key_version", SmallInteger, nullable=False),
+    Column("limit_currency", String(3), nullable=False),
+    Column("debit_max_minor", BigInteger, nullable=False),
+    Column("day_max_minor", BigInteger, nullable=False),
+    Column("debits_per_day", Integer, nullable=False),
+    Column("day", Integer, nullable=False, server_default=text("0")),
+    Column("day_minor", BigInteger, nullable=False, server_default=text("0")),
+    Column("day_debits", Integer, nullable=False, server_default=text("0")),
+    Column("changed_at", DateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The only way from a card number to its row: a keyed image of the number. Its bucket is that of
+# the image, for the home bucket is not known before the look-up.
+card_index = Table(
+    "card_index",
+    metadata,
+    Column("bucket", SmallInteger, primary_key=True),
+    Column("pan_index", LargeBinary, primary_key=True),
+    Column("card_bucket", SmallInteger, nullable=False),
+    Column("card", String(32), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+enrolment = Table(
+    "enrolment",
+    metadata,
+    Column("bucket", SmallInteger, primary_key=True),
+    Column("enrolment", String(32), primary_key=True),
+    Column("card", String(32), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("delivery", String(80), nullable=False),
+    Column("code_mac", LargeBinary, nullable=False),
+    Column("code_until", DateTime),
+    Column("tries_left", SmallInteger, nullable=False),
+    Column("changed_at", DateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+device = Table(
+    "device",
+    metadata,
+    Column("device", String(32), primary_key=True),
+    Column("serial", String(32), nullable=False, unique=True),
+    Column("device_class", String(8), nullable=False),
+)
+
+# How many batches of a BIN each bucket has handed out; batch index = 64 * ordinal + bucket.
+batch_counter = Table(
+    "batch_counter",
+    metadata,
+    Column("bucket", SmallInteger, primary_key=True),
+    Column("bin", String(8), primary_key=True),
+    Column("next_ordinal", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+batch = Table(
+    "batch",
+    metadata,
+    Column("bucket", SmallInteger, primary_key=True),
+    Column("bin", String(8), primary_key=True),
+    Column("batch", BigInteger, primary_key=True),
+    Column("generation", SmallInteger, nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("card", String(32), nullable=False),
+    Column("enrolment", String(32), nullable=False),
+    Column("device", String(32), nullable=False),
+    Column("device_class", String(8), nullable=False),
+    Column("channel", String(8), nullable=False),
+    Column("key_version", SmallInteger, nullable=False),
+    Column("expiry", String(4), nullable=False),
+    Column("until", DateTime, nullable=False),
+    Column("burnt", BigInteger, nullable=False, server_default=text("0")),
+    Column("given", SmallInteger, nullable=False, server_default=text("0")),
+    Index("batch_of_enrolment", "bucket", "enrolment"),
+    sqlite_with_rowid=False,
+)
+
+online_number = Table(
+    "online_number",
+    metadata,
+    Column("bucket", SmallInteger, primary_key=True),
+    Column("bin", String(8), primary_key=True),
+    Column("number_index", BigInteger, primary_key=True),
+    Column("generation", SmallInteger, nullable=False),
+    Column("limit_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("expires_at", DateTime, nullable=False),
+    Column("merchant", String(15), nullable=False),
+    Column("wrong_codes", SmallInteger, nullable=False, server_default=text("0")),
+    sqlite_with_rowid=False,
+)
+
+debit = Table(
+    "debit",
+    metadata,
+    Column("bucket", SmallInteger, primary_key=True),
+    Column("repeat_key", String(80), primary_key=True),
+    Column("debit", String(32), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("bin", String(8), nullable=False),
+    Column("number_index", BigInteger, nullable=False),
+    Column("generation", SmallInteger, nullable=False),
+    Column("card", String(32), nullable=False),
+    Column("par", String(29), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("acquirer", String(11), nullable=False),
+    Column("terminal", String(8), nullable=False),
+    Column("merchant", String(15), nullable=False),
+    Column("merchant_name", String(22), nullable=False),
+    Column("country", String(2), nullable=False),
+    Column("category", String(4), nullable=False),
+    Column("stan", String(6), nullable=False),
+    Column("transmitted", String(10), nullable=False),
+    Column("retrieval_reference", String(12), nullable=False),
+    Column("received_at", DateTime, nullable=False),
+    Column("response_code", String(2), nullable=False),
+    Column("auth_code", String(6), nullable=False),
+    Column("issuer_authentication_data", LargeBinary, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("reversal_due", Boolean, nullable=False, server_default=text("0")),
+    Column("told", Boolean, nullable=False, server_default=text("0")),
+    sqlite_with_rowid=False,
+)
+Index("debit_reversal_due", debit.c.bucket, sqlite_where=debit.c.reversal_due)
+Index("debit_untold", debit.c.bucket, sqlite_where=~debit.c.told)
+Index("debit_pending", debit.c.bucket, sqlite_where=debit.c.state == "pending")
+Index("debit_of_number", debit.c.bucket, debit.c.bin, debit.c.number_index)

@@ -1,0 +1,80 @@
+"""The messages that the network sends: answers to acquirers, requests and reversals to issuers."""
+
+from zheton.core.debit import Debit, Journalled, RevealedCard
+from zheton.core.emv import tags, tlv
+from zheton.core.iso8583 import subelements
+from zheton.core.iso8583.match import Original, response_mti
+from zheton.core.iso8583.message import Message
+
+NETWORK_ID = "900001"  # DE33
+_ECHOED = (2, 3, 4, 7, 11, 32, 37, 41, 49)
+
+
+def answer(
+    request: Message,
+    response_code: str,
+    *,
+    auth_code: str = "",
+    par: str = "",
+    issuer_authentication_data: bytes = b"",
+) -> Message:
+    """The response to an acquirer: what it sent echoed, and never a card number."""
+    fields = {number: request[number] for number in _ECHOED if number in request}
+    fields[39] = response_code
+    if auth_code:
+        fields[38] = auth_code
+    if par:
+        fields[56] = par
+    if issuer_authentication_data:
+        fields[55] = tlv.encode(tags.ISSUER_AUTHENTICATION_DATA, issuer_authentication_data)
+    return Message(response_mti(request.mti), fields)
+
+
+def stored_answer(request: Message, line: Journalled) -> Message:
+    """The answer that this debit got before, for a repeat of its request."""
+    return answer(
+        request,
+        line.response_code,
+        auth_code=line.auth_code,
+        par=line.par,
+        issuer_authentication_data=line.issuer_authentication_data,
+    )
+
+
+def issuer_request(
+    request: Message, debit: Debit, card: RevealedCard, par: str, requestor: str
+) -> Message:
+    """The 0100 for the issuer: the card instead of the number, and what the number was."""
+    return request.with_fields(
+        {
+            2: card.pan.reveal(),
+            14: card.expiry,
+            33: NETWORK_ID,
+            48: subelements.encode({"33": debit.number + debit.expiry + requestor}),
+            56: par,
+        },
+        drop=(35, 55),
+    )
+
+
+def issuer_reversal(line: Journalled, card: RevealedCard) -> Message:
+    """The 0400 that undoes a debit at its issuer, made from the journal alone."""
+    return Message(
+        "0400",
+        {
+            2: card.pan.reveal(),
+            3: "000000",
+            4: f"{line.amount.minor:012d}",
+            7: line.transmitted,
+            11: line.stan,
+            32: line.place.acquirer,
+            33: NETWORK_ID,
+            37: line.retrieval_reference,
+            41: line.place.terminal.ljust(8),
+            42: line.place.merchant.ljust(15),
+            49: line.amount.currency.numeric,
+            90: Original(
+                "0100", line.stan, line.transmitted, line.place.acquirer, NETWORK_ID
+            ).encode(),
+        },
+    )

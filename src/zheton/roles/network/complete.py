@@ -1,0 +1,95 @@
+"""The second half of a debit: the issuer has answered, or has not; journal it, then answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from zheton.core.debit import DebitState, Journalled
+from zheton.core.decline import RESPONSE_CODE, Reason
+from zheton.core.iso8583.message import Message
+from zheton.roles.network.answer import answer, issuer_reversal, stored_answer
+from zheton.roles.network.authorise import Forward, Switch
+
+APPROVED = "00"
+_ANSWERED_ALIKE = (3, 4, 11, 37)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the issuer said to a forwarded debit; None where it said nothing in time."""
+
+    forward: Forward
+    response: Message | None
+
+
+def complete(on: Switch, group: Sequence[Answered], now: datetime) -> list[Message]:
+    """The answers for the acquirers, in order; every outcome is durable before this returns.
+
+    A debit that was reversed while the issuer thought about it is answered as reversed. An issuer
+    that did not answer, or whose answer is not to the question, declines the debit and will hear
+    of a reversal.
+    """
+    lines = [_outcome(on, answered) for answered in group]
+    with on.journal.transaction() as tx:
+        finished = tx.finish(lines)
+        for line in lines:
+            if line.debit in finished and line.state is DebitState.TIMED_OUT:
+                tx.want_reversal(line, due=True)
+    return [
+        stored_answer(answered.forward.request, line)
+        if line.debit in finished
+        else answer(answered.forward.request, RESPONSE_CODE[Reason.REVERSED])
+        for answered, line in zip(group, lines, strict=True)
+    ]
+
+
+def abandon(on: Switch, count: int) -> int:
+    """After a crash: time out debits that were under way, at most `count`; how many there were."""
+    stale = on.journal.pending(count)
+    lines = [_timed_out(line) for line in stale]
+    with on.journal.transaction() as tx:
+        tx.finish(lines)
+        for line in lines:
+            tx.want_reversal(line, due=True)
+    return len(lines)
+
+
+def reversals_due(on: Switch, count: int) -> list[tuple[Journalled, Message]]:
+    """The reversals that issuers still have to hear of, each with its journal line."""
+    return [
+        (line, issuer_reversal(line, on.tokens.reveal_card(line.card)))
+        for line in on.journal.reversals_due(count)
+    ]
+
+
+def reversal_heard(on: Switch, line: Journalled) -> None:
+    """The issuer has answered a reversal."""
+    with on.journal.transaction() as tx:
+        tx.want_reversal(line, due=False)
+
+
+def _outcome(on: Switch, answered: Answered) -> Journalled:
+    forward, response = answered.forward, answered.response
+    if response is None or any(
+        response.get(number) != forward.message.get(number) for number in _ANSWERED_ALIKE
+    ):
+        return _timed_out(forward.line)
+    code = response.text(39)
+    approved = code == APPROVED
+    return replace(
+        forward.line,
+        state=DebitState.APPROVED if approved else DebitState.DECLINED,
+        response_code=code,
+        auth_code=response.text(38) if approved else "",
+        issuer_authentication_data=on.tokens.answer_chip(forward.admitted, code),
+        reason="" if approved else Reason.ISSUER_DECLINED,
+    )
+
+
+def _timed_out(line: Journalled) -> Journalled:
+    return replace(
+        line,
+        state=DebitState.TIMED_OUT,
+        response_code=RESPONSE_CODE[Reason.ISSUER_UNAVAILABLE],
+        reason=Reason.ISSUER_UNAVAILABLE,
+    )

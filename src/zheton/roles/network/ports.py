@@ -1,0 +1,79 @@
+"""What the network needs of the world."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from zheton.core.debit import Admitted, Debit, DebitState, Journalled, Location, RevealedCard
+from zheton.core.decline import Decline
+
+
+class Tokens(Protocol):
+    """The token service, in the same process: the only way from a number to a card."""
+
+    def locate(self, number: str) -> Location | None:
+        """Where a number lies, if it lies in any token range."""
+
+    def examine(self, debits: Sequence[Debit], now: datetime) -> list[Admitted | Decline]:
+        """One verdict a debit, in order."""
+
+    def reveal(self, admitted: Admitted) -> RevealedCard:
+        """The card behind a number that has been burnt."""
+
+    def reveal_card(self, card: str) -> RevealedCard:
+        """The card of a debit that the journal names."""
+
+    def answer_chip(self, admitted: Admitted, response_code: str) -> bytes:
+        """Tag 91 for the chip (ARPC and what it covers); empty online."""
+
+
+class Entropy(Protocol):
+    """Randomness."""
+
+    def take(self, count: int) -> bytes:
+        """`count` unpredictable bytes."""
+
+
+class JournalTx(Protocol):
+    """Single operations inside one transaction of the vault's database."""
+
+    def burn(self, admitted: Sequence[Admitted]) -> set[Location]:
+        """Set the bits that were clear, where the lease still stands; those that were set now."""
+
+    def spend(self, admitted: Sequence[Admitted], day: int) -> set[str]:
+        """Count debits on their cards, at most one a card; the repeat keys that stay in limits."""
+
+    def bind_shop(self, admitted: Sequence[Admitted]) -> set[Location]:
+        """Bind online numbers to the merchant that presents them; those that are its own now."""
+
+    def append(self, debits: Sequence[Journalled]) -> set[str]:
+        """New journal lines; the repeat keys of those that were not there before."""
+
+    def finish(self, debits: Sequence[Journalled]) -> set[str]:
+        """Outcomes of lines that are still pending; the ids of those that were."""
+
+    def seen(self, keys: Sequence[tuple[int, str]]) -> Mapping[str, Journalled]:
+        """The journal lines of (bucket, repeat key), by repeat key."""
+
+    def change_state(self, debit: Journalled, state: DebitState) -> bool:
+        """Move a line on from the state that `debit` has; whether it still had it."""
+
+    def want_reversal(self, debit: Journalled, due: bool) -> None:
+        """Note that the issuer must hear of a reversal, or that it has."""
+
+
+class Journal(Protocol):
+    """The network's journal, in the same database as the batches."""
+
+    def transaction(self) -> AbstractContextManager[JournalTx]:
+        """A transaction, committed when the block ends without an exception."""
+
+    def seen(self, keys: Sequence[tuple[int, str]]) -> Mapping[str, Journalled]:
+        """As in a transaction, but only reading."""
+
+    def reversals_due(self, count: int) -> list[Journalled]:
+        """Debits whose issuer has to hear of their reversal."""
+
+    def pending(self, count: int) -> list[Journalled]:
+        """Debits without an outcome: after a crash, those that were under way."""

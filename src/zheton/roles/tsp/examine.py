@@ -1,0 +1,181 @@
+"""At a debit: is this number live, is the proof right, may it pay here?
+
+The order matters. Whatever can be wrong without a valid proof (unknown number, wrong expiry,
+wrong cryptogram or code) refuses and burns nothing, for anybody can send such a message. Once
+the proof is right the number burns, and what then refuses (policy, domain, amount) travels in
+the `Admitted`.
+"""
+
+import hmac
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from zheton.core.country import country
+from zheton.core.debit import Admitted, CardBehind, Debit
+from zheton.core.decline import Decline, Reason
+from zheton.core.emv import tags
+from zheton.core.emv.cryptogram import cryptogram_input, verify_application_cryptogram
+from zheton.core.emv.iad import AcType, IssuerApplicationData
+from zheton.core.emv.keys import session_key
+from zheton.core.errors import DecodeError, VerificationError
+from zheton.core.policy.rule import Moment, Question
+from zheton.core.token.batch import application_transaction_counter
+from zheton.core.token.domain import Channel, refuse_amount, refuse_channel
+from zheton.core.token.lifecycle import PAYING, CardStatus
+from zheton.roles.tsp.dynamic_code import dynamic_code
+from zheton.roles.tsp.ports import Keys, Vault
+from zheton.roles.tsp.state import Lease, OnlineNumber, Rules
+
+SEQUENCE = 0  # the PAN sequence number of every one-time number
+WRONG_CODES_MAX = 3
+
+
+def examine(
+    debits: Sequence[Debit], keys: Keys, vault: Vault, rules: Rules, now: datetime
+) -> list[Admitted | Decline]:
+    """One verdict a debit, in order; a wrong dynamic code is counted before this returns."""
+    leases = vault.leases([debit.at for debit in debits])
+    verdicts = [_judge(debit, leases.get(debit.at), keys, rules, now) for debit in debits]
+    wrong = [
+        debit.at
+        for debit, verdict in zip(debits, verdicts, strict=True)
+        if isinstance(verdict, Decline) and verdict.reason is Reason.WRONG_CODE
+    ]
+    if wrong:
+        with vault.transaction() as tx:
+            for at in wrong:
+                tx.wrong_code(at)
+    return verdicts
+
+
+def _judge(
+    debit: Debit, lease: Lease | None, keys: Keys, rules: Rules, now: datetime
+) -> Admitted | Decline:
+    if lease is None:
+        return Decline(Reason.UNKNOWN_NUMBER, "No such number is leased.")
+    refusal = _not_live(debit, lease, now)
+    if refusal is not None:
+        return refusal
+    key = _session_key(debit, lease, keys, rules)
+    refusal = (
+        _wrong_cryptogram(debit, lease, key, rules)
+        if debit.channel is Channel.TILL
+        else _wrong_code(debit, lease.online, key, now)
+    )
+    if refusal is not None:
+        return refusal
+    card = lease.card
+    return Admitted(
+        debit,
+        lease.batch.generation,
+        CardBehind(
+            card.id, card.bucket, card.par, card.network, card.limits, card.expiry,
+            card.sealed_pan, card.pan_key_version,
+        ),  # fmt: skip
+        session_key=key if debit.channel is Channel.TILL else None,
+        binds_shop=lease.online is not None and not lease.online.merchant,
+        refusal=_may_not_pay(debit, lease, rules, now),
+    )
+
+
+def _not_live(debit: Debit, lease: Lease, now: datetime) -> Decline | None:
+    batch = lease.batch
+    if debit.expiry != batch.expiry:  # another generation of the same digits, or a guess
+        return Decline(Reason.EXPIRED, "The expiry date is not this number's.")
+    if now.astimezone(UTC) >= batch.until:
+        return Decline(Reason.EXPIRED, "The lease of this number has ended.")
+    if lease.card.status is not CardStatus.ACTIVE:
+        return Decline(Reason.SUSPENDED, f"The card behind this number is {lease.card.status}.")
+    if batch.burnt & debit.at.slot.mask:
+        # A replay, or the repeat of a debit that another process has just taken. The burn decides
+        # that; its verdict needs no proof, for the number is worthless by now.
+        return Decline(Reason.REPLAY, "This number has been used: it pays once.")
+    if batch.status not in PAYING:
+        return Decline(Reason.SUSPENDED, f"The batch of this number is {batch.status}.")
+    if debit.channel is Channel.ONLINE and batch.channel is Channel.ONLINE and lease.online is None:
+        return Decline(Reason.UNKNOWN_NUMBER, "This online number was never given out.")
+    return None
+
+
+def _session_key(debit: Debit, lease: Lease, keys: Keys, rules: Rules) -> bytes:
+    batch = lease.batch
+    cipher = rules.schemes.named(lease.card.network).cryptogram.cipher
+    card_key = keys.card_key(cipher, batch.bin, batch.key_version, debit.number, SEQUENCE)
+    counter = application_transaction_counter(batch.generation, debit.at.slot.place)
+    return session_key(cipher, card_key, counter)
+
+
+def _wrong_cryptogram(debit: Debit, lease: Lease, key: bytes, rules: Rules) -> Decline | None:
+    """Counter, card verification results and cryptogram against the chip data of DE55."""
+    version = rules.schemes.named(lease.card.network).cryptogram
+    chip = debit.chip or {}
+    counter = application_transaction_counter(lease.batch.generation, debit.at.slot.place)
+    if chip.get(tags.ATC) != counter.to_bytes(2, "big"):
+        return Decline(Reason.CHIP_DATA_MISMATCH, "9F36 is not the counter of this number.")
+    try:
+        issuer_data = chip[tags.ISSUER_APPLICATION_DATA]
+        results = IssuerApplicationData.decode(version, issuer_data).cvr
+        if results.ac_first is not AcType.ARQC:
+            return Decline(Reason.CHIP_DATA_MISMATCH, "The card's own results say: no ARQC.")
+        verify_application_cryptogram(
+            version.cipher,
+            key,
+            cryptogram_input(version, chip, issuer_data),
+            chip[tags.APPLICATION_CRYPTOGRAM],
+        )
+    except KeyError:
+        return Decline(Reason.CHIP_DATA_MISMATCH, "DE55 lacks what the cryptogram is made of.")
+    except DecodeError as error:
+        return Decline(Reason.CHIP_DATA_MISMATCH, f"DE55 does not decode: {error}")
+    except VerificationError:
+        return Decline(Reason.WRONG_CRYPTOGRAM, "The application cryptogram is not right.")
+    return None
+
+
+def _wrong_code(
+    debit: Debit, online: OnlineNumber | None, key: bytes, now: datetime
+) -> Decline | None:
+    """Time, tries and dynamic code of an online number."""
+    if online is None:
+        return Decline(Reason.DOMAIN, "This number is for a till, not for a shop.", "domain-channel")
+    if online.wrong_codes >= WRONG_CODES_MAX:
+        return Decline(Reason.SUSPENDED, "Three wrong codes have ended this number.")
+    if now >= online.expires_at:
+        return Decline(Reason.EXPIRED, "The minutes of this number are over.")
+    if not hmac.compare_digest(dynamic_code(key), debit.code or ""):
+        return Decline(Reason.WRONG_CODE, "The dynamic code is not right.")
+    return None
+
+
+def _may_not_pay(debit: Debit, lease: Lease, rules: Rules, now: datetime) -> Decline | None:
+    """Domain controls and rollout policy: what refuses although the number is proven."""
+    refusal = refuse_channel(lease.batch.channel, debit.channel) or refuse_amount(
+        lease.card.limits, debit.amount
+    )
+    if refusal is None and lease.online is not None:
+        refusal = _out_of_bounds(debit, lease.online)
+    if refusal is not None:
+        return refusal
+    decision = rules.policy.decide(
+        Question(
+            Moment.DEBIT,
+            country(debit.place.country),
+            lease.card.network,
+            now.date(),
+            debit.channel,
+            lease.batch.device,
+        )
+    )
+    if decision.allowed:
+        return None
+    return Decline(Reason.POLICY, decision.text, decision.rule)
+
+
+def _out_of_bounds(debit: Debit, online: OnlineNumber) -> Decline | None:
+    if debit.amount.currency.numeric != online.currency or debit.amount.minor > online.limit_minor:
+        return Decline(
+            Reason.AMOUNT_LIMIT, "The amount is above this number's limit.", "domain-amount"
+        )
+    if online.merchant and online.merchant != debit.place.merchant:
+        return Decline(Reason.DOMAIN, "This number belongs to another shop.", "domain-merchant")
+    return None

@@ -1,0 +1,125 @@
+"""What the token service needs of the world."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from zheton.core.debit import Location
+from zheton.core.iso8583.message import Message
+from zheton.core.scheme import Cipher
+from zheton.core.scp03 import StaticKeys
+from zheton.core.token.batch import Batch
+from zheton.core.token.lifecycle import BatchStatus
+from zheton.core.token.number import TokenRange
+from zheton.core.token.pan import Pan
+from zheton.roles.tsp.state import Card, Enrolment, Lease, OnlineNumber, RegisteredDevice
+
+
+class Keys(Protocol):
+    """The keys of the vault, as operations; masters never come out."""
+
+    def token_range(self, token_bin: str) -> TokenRange:
+        """The range of a BIN with its FF1 key."""
+
+    def issuer_key_version(self, token_bin: str) -> int:
+        """The version of the issuer master key for new batches of a BIN."""
+
+    def card_key(
+        self, cipher: Cipher, token_bin: str, version: int, number: str, sequence: int
+    ) -> bytes:
+        """The ICC master key of a number (EMV Book 2, A1.4)."""
+
+    def seal_pan(self, pan: Pan, bucket: int, card: str) -> tuple[int, bytes]:
+        """Key version and ciphertext of a card number, bound to its row."""
+
+    def open_pan(self, version: int, sealed: bytes, bucket: int, card: str) -> Pan:
+        """The card number again; VerificationError if the ciphertext is not of this row."""
+
+    def pan_index(self, pan: Pan) -> bytes:
+        """The keyed index by which a card is found again."""
+
+    def par_suffix(self, pan: Pan) -> str:
+        """The 25 characters that tell a card's payment account reference from any other's."""
+
+    def code_mac(self, enrolment: str, code: str) -> bytes:
+        """The keyed image of an activation code."""
+
+    def device_keys(self, serial: str) -> StaticKeys:
+        """The keys of the payment security domain of one chip, shared since manufacture."""
+
+    def open_envelope(self, jwe: str) -> bytes:
+        """The content of a JWE encrypted to this vault; VerificationError if it does not open."""
+
+
+class Entropy(Protocol):
+    """Randomness."""
+
+    def take(self, count: int) -> bytes:
+        """`count` unpredictable bytes."""
+
+
+class IssuerLink(Protocol):
+    """The way to a card's issuer, through the network."""
+
+    def exchange(self, pan: Pan, message: Message) -> Message:
+        """The answer of the issuer of `pan`; UnreachableError if there is none in time."""
+
+
+class VaultTx(Protocol):
+    """Single operations inside one transaction of the vault."""
+
+    def card_by_index(self, pan_index: bytes) -> Card | None:
+        """The card of a keyed index, unless it is deleted."""
+
+    def add_card(self, card: Card, pan_index: bytes, at: datetime) -> None:
+        """A new card and its entry in the index."""
+
+    def renew_card(self, card: Card, at: datetime) -> None:
+        """Expiry and ciphertext of a card that is enrolled again."""
+
+    def add_enrolment(self, enrolment: Enrolment, at: datetime) -> None:
+        """A new claim to a card."""
+
+    def enrolment(self, enrolment: str) -> tuple[Enrolment, Card] | None:
+        """A claim by its id, with its card."""
+
+    def change_enrolment(self, before: Enrolment, after: Enrolment, at: datetime) -> bool:
+        """Write `after` where status and tries are still those of `before`; whether it did."""
+
+    def add_device(self, device: RegisteredDevice) -> None:
+        """A device, or the same device again."""
+
+    def device(self, device: str) -> RegisteredDevice | None:
+        """A device by its id."""
+
+    def next_batches(self, token_bin: str, bucket: int, count: int, end: int) -> list[int]:
+        """`count` batch indexes of a bucket never handed out before, all below `end`."""
+
+    def add_batches(self, batches: Sequence[Batch]) -> None:
+        """New leases."""
+
+    def batches_of(self, enrolment: Enrolment) -> list[Batch]:
+        """The leases of an enrolment that may still pay or are suspended."""
+
+    def set_batch_status(self, batches: Sequence[Batch], status: BatchStatus) -> None:
+        """Change the status of leases that still have the status they are given with."""
+
+    def take_online_place(self, enrolment: Enrolment) -> tuple[Batch, int] | None:
+        """A place never given out before in an online batch of the enrolment, if one has any."""
+
+    def add_online_number(self, number: OnlineNumber) -> None:
+        """Bind an online number."""
+
+    def wrong_code(self, at: Location) -> None:
+        """Count a wrong dynamic code."""
+
+
+class Vault(Protocol):
+    """The vault's database."""
+
+    def transaction(self) -> AbstractContextManager[VaultTx]:
+        """A transaction, committed when the block ends without an exception."""
+
+    def leases(self, at: Sequence[Location]) -> Mapping[Location, Lease]:
+        """The leases behind some numbers, read at one moment; unknown ones are left out."""

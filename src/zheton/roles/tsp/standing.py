@@ -1,0 +1,49 @@
+"""Whether an enrolment may get numbers now; and its suspension, resumption and end."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from zheton.core.errors import ConflictError, NotFoundError
+from zheton.core.token.lifecycle import BatchStatus, CardStatus, card_may
+from zheton.roles.tsp.ports import Vault, VaultTx
+from zheton.roles.tsp.state import Card, Enrolment
+
+_BATCHES_FOLLOW = {
+    CardStatus.SUSPENDED: BatchStatus.SUSPENDED,
+    CardStatus.ACTIVE: BatchStatus.ACTIVE,
+    CardStatus.DELETED: BatchStatus.DELETED,
+}
+
+
+def standing(tx: VaultTx, enrolment_id: str) -> tuple[Enrolment, Card]:
+    """The enrolment and its card, both active; NotFoundError or ConflictError otherwise."""
+    found = tx.enrolment(enrolment_id)
+    if found is None:
+        raise NotFoundError("There is no such card; enrol it first.")
+    enrolment, card = found
+    if enrolment.status is not CardStatus.ACTIVE:
+        raise ConflictError(f"The card is {enrolment.status}; no numbers are given out for it.")
+    if card.status is not CardStatus.ACTIVE:
+        raise ConflictError(f"The card is {card.status} at its issuer; no numbers are given out.")
+    return enrolment, card
+
+
+def change_standing(
+    vault: Vault, enrolment_id: str, status: CardStatus, now: datetime
+) -> Enrolment:
+    """Suspend, resume or delete an enrolment; its numbers follow in the same transaction.
+
+    It holds from the next debit on, whether the device is in reach or not. NotFoundError and
+    ConflictError as the table of transitions has it.
+    """
+    with vault.transaction() as tx:
+        found = tx.enrolment(enrolment_id)
+        if found is None:
+            raise NotFoundError("There is no such card; enrol it first.")
+        before = found[0]
+        card_may(before.status, status)
+        after = replace(before, status=status)
+        if not tx.change_enrolment(before, after, now):
+            raise ConflictError("The card was changed at the same moment; try again.")
+        tx.set_batch_status(tx.batches_of(before), _BATCHES_FOLLOW[status])
+        return after

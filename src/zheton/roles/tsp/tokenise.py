@@ -1,0 +1,189 @@
+"""Enrolment: a card number comes in sealed to the vault, and its issuer is asked (ID&V).
+
+The vault opens the envelope, finds network and policy, stores the card sealed, and sends the
+issuer TAR (may this card be tokenised?) and, where the issuer wants its cardholder identified,
+ACN (deliver this code). The wallet learns an id, the last four digits and how the code travels.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from zheton.core.country import Country, country
+from zheton.core.decline import Decline, Reason
+from zheton.core.errors import DecodeError, EncodeError
+from zheton.core.iso8583 import subelements
+from zheton.core.iso8583.message import Message
+from zheton.core.policy.rule import Moment, Question
+from zheton.core.scheme import Scheme
+from zheton.core.token.batch import BUCKETS
+from zheton.core.token.lifecycle import CardStatus
+from zheton.core.token.pan import Pan
+from zheton.roles.tsp.ports import Entropy, IssuerLink, Keys, Vault
+from zheton.roles.tsp.state import Card, Enrolment, Rules
+
+CODE_DIGITS = 6
+CODE_MINUTES = 10
+CODE_TRIES = 3
+ENVELOPE_CHARACTERS_MAX = 4096
+APPROVED, IDENTIFY_FIRST = "00", "85"
+
+
+@dataclass(frozen=True, slots=True)
+class EnteredCard:
+    """What the cardholder typed: the number and the expiry date (YYMM)."""
+
+    pan: Pan
+    expiry: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenised:
+    """A claim to a card in the vault: usable at once, or once its owner has typed the code."""
+
+    enrolment: Enrolment
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class Enroller:
+    """What an enrolment needs of the world, put together once."""
+
+    keys: Keys
+    vault: Vault
+    issuer: IssuerLink
+    rules: Rules
+    entropy: Entropy
+
+
+def tokenise(on: Enroller, jwe: str, region: str, now: datetime) -> Tokenised | Decline:
+    """Enrol the card in an envelope for a cardholder of a region (alpha-2).
+
+    DecodeError for an envelope without a card, EncodeError for a card number that is none,
+    VerificationError for one sealed to another key. Every call is a claim of its own, which needs
+    a code of its own; the card behind it is found again by its keyed index.
+    """
+    if len(jwe) > ENVELOPE_CHARACTERS_MAX:
+        raise DecodeError("it is longer than any card", field="envelope", offset=len(jwe))
+    entered = read_envelope(on.keys.open_envelope(jwe))
+    scheme = on.rules.schemes.of_pan(entered.pan.reveal())
+    if scheme is None:
+        return Decline(Reason.NO_ACCOUNT, "This card belongs to no network that is known here.")
+    home = country(region)
+    decision = on.rules.policy.decide(Question(Moment.ENROLMENT, home, scheme.name, now.date()))
+    if not decision.allowed:
+        return Decline(Reason.POLICY, decision.text, decision.rule)
+    if entered.expiry < f"{now:%y%m}":
+        return Decline(Reason.EXPIRED, "The card has expired.")
+
+    answer = on.issuer.exchange(entered.pan, _tokenisation(entered, "TAR", now, on.entropy))
+    code = answer.text(39)
+    if code not in (APPROVED, IDENTIFY_FIRST):
+        text = f"The issuer refused the card (response code {code})."
+        return Decline(Reason.ISSUER_DECLINED, text)
+    delivery = subelements.decode(answer.text(48)).get("27", "the issuer's way")
+    card = _store(on, entered, scheme, home, now)
+    return _claim(on, card, entered, "" if code == APPROVED else delivery, now)
+
+
+def read_envelope(content: bytes) -> EnteredCard:
+    """The card in an opened envelope: JSON with `pan` and `expiry` (MM/YY); DecodeError if not."""
+    try:
+        entered = json.loads(content)
+        month, _, year = str(entered["expiry"]).replace(" ", "").partition("/")
+        pan = Pan(str(entered["pan"]))
+    except (ValueError, TypeError, KeyError) as error:
+        raise DecodeError("it holds no card", field="envelope", offset=0) from error
+    if not (f"{month}{year}".isascii() and f"{month}{year}".isdigit() and len(year) == 2):
+        raise EncodeError("the expiry date is written MM/YY", field="expiry")
+    if len(month) != 2 or not 1 <= int(month) <= 12:
+        raise EncodeError("the expiry date is written MM/YY", field="expiry")
+    return EnteredCard(pan, year + month)
+
+
+def _store(
+    on: Enroller, entered: EnteredCard, scheme: Scheme, home: Country, now: datetime
+) -> Card:
+    """The card's row, new or found again by its keyed index, in one transaction."""
+    index = on.keys.pan_index(entered.pan)
+    with on.vault.transaction() as tx:
+        known = tx.card_by_index(index)
+        bucket, card_id = (known.bucket, known.id) if known else draw_id(on.entropy)
+        version, sealed = on.keys.seal_pan(entered.pan, bucket, card_id)
+        if known is not None:
+            known = replace(
+                known, expiry=entered.expiry, sealed_pan=sealed, pan_key_version=version
+            )
+            tx.renew_card(known, now)
+            return known
+        card = Card(
+            id=card_id,
+            bucket=bucket,
+            network=scheme.name,
+            region=home.alpha2,
+            status=CardStatus.ACTIVE,
+            par=scheme.par_bin_controller + on.keys.par_suffix(entered.pan),
+            last4=entered.pan.last4,
+            expiry=entered.expiry,
+            limits=on.rules.limits_in(home.alpha2),
+            sealed_pan=sealed,
+            pan_key_version=version,
+        )
+        tx.add_card(card, index, now)
+        return card
+
+
+def _claim(
+    on: Enroller, card: Card, entered: EnteredCard, delivery: str, now: datetime
+) -> Tokenised | Decline:
+    """Record the claim: active at once, or with a code on its way that is kept as a MAC only."""
+    _, claim_id = draw_id(on.entropy, card.bucket)
+    enrolment = Enrolment(claim_id, card.bucket, card.id, CardStatus.ACTIVE)
+    code = ""
+    if delivery:
+        number = int.from_bytes(on.entropy.take(8), "big") % 10**CODE_DIGITS  # bias below 2^-44
+        code = f"{number:0{CODE_DIGITS}d}"
+        enrolment = replace(
+            enrolment,
+            status=CardStatus.IDENTIFYING,
+            delivery=delivery,
+            code_mac=on.keys.code_mac(claim_id, code),
+            code_until=now + timedelta(minutes=CODE_MINUTES),
+            tries_left=CODE_TRIES,
+        )
+    with on.vault.transaction() as tx:
+        tx.add_enrolment(enrolment, now)
+    if code:
+        message = _tokenisation(entered, "ACN", now, on.entropy, code)
+        if on.issuer.exchange(entered.pan, message).text(39) != APPROVED:
+            text = "The issuer could not deliver the code; ask it for another way."
+            return Decline(Reason.IDENTITY_NOT_CONFIRMED, text)
+    return Tokenised(enrolment, card)
+
+
+def draw_id(entropy: Entropy, bucket: int | None = None) -> tuple[int, str]:
+    """A new id of 32 hex digits, the first two its bucket: drawn, unless one is given."""
+    drawn = entropy.take(16)
+    home = drawn[0] % BUCKETS if bucket is None else bucket
+    return home, (bytes((home,)) + drawn[1:]).hex()
+
+
+def _tokenisation(
+    entered: EnteredCard, kind: str, now: datetime, entropy: Entropy, code: str = ""
+) -> Message:
+    """A tokenisation message without the parts that the network adds (docs/dialect.md)."""
+    parts = {"25": kind} | ({"26": code} if code else {})
+    unique = int.from_bytes(entropy.take(8), "big")
+    return Message(
+        "0100",
+        {
+            2: entered.pan.reveal(),
+            3: "330000",
+            4: "0" * 12,
+            7: f"{now:%m%d%H%M%S}",
+            11: f"{unique % 10**6:06d}",
+            14: entered.expiry,
+            37: f"{unique // 10**6 % 10**12:012d}",
+            48: subelements.encode(parts),
+        },
+    )

@@ -1,0 +1,85 @@
+"""An online number: the same kind of number, bound to an amount, some minutes and a shop."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from zheton.core.country import country
+from zheton.core.decline import Decline, Reason
+from zheton.core.emv.keys import session_key
+from zheton.core.money import Money
+from zheton.core.policy.rule import Moment, Question
+from zheton.core.token.batch import application_transaction_counter
+from zheton.core.token.domain import Channel
+from zheton.roles.tsp.dynamic_code import dynamic_code
+from zheton.roles.tsp.examine import SEQUENCE
+from zheton.roles.tsp.lease import Use, lease
+from zheton.roles.tsp.ports import Keys, Vault
+from zheton.roles.tsp.standing import standing
+from zheton.roles.tsp.state import OnlineNumber, RegisteredDevice, Rules
+
+MINUTES_MAX = 15
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineCredential:
+    """What the cardholder types into a shop's form: good once, for a while, up to a limit."""
+
+    number: str = field(repr=False)
+    expiry: str  # YYMM
+    code: str = field(repr=False)
+    limit: Money
+    expires_at: datetime
+
+
+def transact(
+    enrolment_id: str,
+    device: RegisteredDevice,
+    limit: Money,
+    *,
+    merchant: str,
+    minutes: int,
+    keys: Keys,
+    vault: Vault,
+    rules: Rules,
+    now: datetime,
+) -> OnlineCredential | Decline:
+    """A number for one debit in a web shop; `merchant` is DE42, "" binds the first that presents it.
+
+    NotFoundError and ConflictError where the enrolment is not there or not active.
+    """
+    with vault.transaction() as tx:
+        enrolment, card = standing(tx, enrolment_id)
+        decision = rules.policy.decide(
+            Question(
+                Moment.PROVISIONING,
+                country(card.region),
+                card.network,
+                now.date(),
+                Channel.ONLINE,
+                device.device,
+            )
+        )
+        if not decision.allowed:
+            return Decline(Reason.POLICY, decision.text, decision.rule)
+        scheme = rules.schemes.named(card.network)
+        taken = tx.take_online_place(enrolment)
+        if taken is None:
+            use = Use(device.id, device.device, Channel.ONLINE)
+            lease(tx, keys, scheme, enrolment, use, 1, now)
+            taken = tx.take_online_place(enrolment)
+            assert taken is not None, "a batch that was just leased has places"  # noqa: S101
+        batch, place = taken
+        index = batch.first_index + place
+        expires_at = now + timedelta(minutes=min(max(minutes, 1), MINUTES_MAX))
+        tx.add_online_number(
+            OnlineNumber(
+                batch.bin, index, batch.generation, limit.minor, limit.currency.numeric,
+                expires_at, merchant,
+            )  # fmt: skip
+        )
+    number = keys.token_range(batch.bin).number(index)
+    cipher = scheme.cryptogram.cipher
+    card_key = keys.card_key(cipher, batch.bin, batch.key_version, number, SEQUENCE)
+    counter = application_transaction_counter(batch.generation, place)
+    code = dynamic_code(session_key(cipher, card_key, counter))
+    return OnlineCredential(number, batch.expiry, code, limit, expires_at)
