@@ -11,7 +11,8 @@ import typer
 from zheton.adapters.datafiles import load_policy
 from zheton.core.country import country
 from zheton.core.policy.difference import Change, difference
-from zheton.core.policy.rule import Channel, Device, Moment, Question
+from zheton.core.policy.rule import Moment, Question
+from zheton.core.token.domain import Channel, Device
 
 app = typer.Typer(
     name="policy", help="Check, explain and compare rollout files.", no_args_is_help=True

@@ -17,7 +17,8 @@ from datetime import date
 from itertools import product
 
 from zheton.core.errors import ConfigurationError
-from zheton.core.policy.rule import Channel, Decision, Device, Moment, Question, Rule
+from zheton.core.policy.rule import Decision, Moment, Question, Rule
+from zheton.core.token.domain import Channel, Device
 
 ELSEWHERE = ""  # sorts before, and never equals, an alpha-2 code
 

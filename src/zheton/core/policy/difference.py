@@ -7,7 +7,8 @@ from itertools import product
 
 from zheton.core.country import BY_ALPHA2, Country
 from zheton.core.policy.compiled import Policy
-from zheton.core.policy.rule import Channel, Decision, Device, Moment, Question
+from zheton.core.policy.rule import Decision, Moment, Question
+from zheton.core.token.domain import Channel, Device
 
 
 @dataclass(frozen=True, slots=True)

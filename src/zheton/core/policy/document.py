@@ -12,8 +12,9 @@ from typing import TypeVar
 from zheton.core.country import country
 from zheton.core.errors import ConfigurationError
 from zheton.core.policy.compiled import Policy
-from zheton.core.policy.rule import Channel, Device, Moment, Rule
+from zheton.core.policy.rule import Moment, Rule
 from zheton.core.spelling import suggestion
+from zheton.core.token.domain import Channel, Device
 
 RULES_MAX = 1000
 TEXT_MAX = 200

@@ -6,22 +6,7 @@ from enum import StrEnum
 
 from zheton.core.country import Country
 from zheton.core.errors import ConfigurationError
-
-
-class Channel(StrEnum):
-    """Where a debit is made."""
-
-    TILL = "till"
-    ONLINE = "online"
-
-
-class Device(StrEnum):
-    """The class of the device that carries the numbers."""
-
-    BAND = "band"
-    WATCH = "watch"
-    RING = "ring"
-    PHONE = "phone"
+from zheton.core.token.domain import Channel, Device
 
 
 class Moment(StrEnum):

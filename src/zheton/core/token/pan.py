@@ -31,7 +31,9 @@ class Pan:
         if not (digits.isascii() and digits.isdigit() and 12 <= len(digits) <= 19):
             raise EncodeError("a card number has 12 to 19 digits", field="card number")
         if luhn_digit(digits[:-1]) != digits[-1]:
-            raise EncodeError("the last digit is not its Luhn digit: mistyped?", field="card number")
+            raise EncodeError(
+                "the last digit is not its Luhn digit: mistyped?", field="card number"
+            )
         self._digits = digits
 
     def reveal(self) -> str:

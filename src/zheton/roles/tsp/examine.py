@@ -69,8 +69,14 @@ def _judge(
         debit,
         lease.batch.generation,
         CardBehind(
-            card.id, card.bucket, card.par, card.network, card.limits, card.expiry,
-            card.sealed_pan, card.pan_key_version,
+            card.id,
+            card.bucket,
+            card.par,
+            card.network,
+            card.limits,
+            card.expiry,
+            card.sealed_pan,
+            card.pan_key_version,
         ),  # fmt: skip
         session_key=key if debit.channel is Channel.TILL else None,
         binds_shop=lease.online is not None and not lease.online.merchant,
@@ -137,7 +143,9 @@ def _wrong_code(
 ) -> Decline | None:
     """Time, tries and dynamic code of an online number."""
     if online is None:
-        return Decline(Reason.DOMAIN, "This number is for a till, not for a shop.", "domain-channel")
+        return Decline(
+            Reason.DOMAIN, "This number is for a till, not for a shop.", "domain-channel"
+        )
     if online.wrong_codes >= WRONG_CODES_MAX:
         return Decline(Reason.SUSPENDED, "Three wrong codes have ended this number.")
     if now >= online.expires_at:

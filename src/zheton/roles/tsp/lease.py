@@ -25,7 +25,13 @@ class Use:
 
 
 def lease(
-    tx: VaultTx, keys: Keys, scheme: Scheme, enrolment: Enrolment, use: Use, count: int, now: datetime
+    tx: VaultTx,
+    keys: Keys,
+    scheme: Scheme,
+    enrolment: Enrolment,
+    use: Use,
+    count: int,
+    now: datetime,
 ) -> list[Batch]:
     """`count` new batches in the home bucket, written; ConflictError where no range has room."""
     expiry, until = lease_end(now)

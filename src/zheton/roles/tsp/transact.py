@@ -73,8 +73,13 @@ def transact(
         expires_at = now + timedelta(minutes=min(max(minutes, 1), MINUTES_MAX))
         tx.add_online_number(
             OnlineNumber(
-                batch.bin, index, batch.generation, limit.minor, limit.currency.numeric,
-                expires_at, merchant,
+                batch.bin,
+                index,
+                batch.generation,
+                limit.minor,
+                limit.currency.numeric,
+                expires_at,
+                merchant,
             )  # fmt: skip
         )
     number = keys.token_range(batch.bin).number(index)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from zheton.core.country import country
 from zheton.core.errors import ConfigurationError
 from zheton.core.policy.compiled import Policy
-from zheton.core.policy.rule import Channel, Decision, Device, Moment, Question, Rule
+from zheton.core.policy.rule import Decision, Moment, Question, Rule
+from zheton.core.token.domain import Channel, Device
 
 NETWORKS = ("mastercard", "unionpay", "visa")
 REGIONS = ("CN", "RU", "UA")
