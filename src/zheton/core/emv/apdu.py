@@ -41,6 +41,11 @@ class Command:
         header = f"{self.cla:02X} {self.ins:02X} {self.p1:02X} {self.p2:02X}"
         return f"Command({header}, <{len(self.data)} bytes>, le={self.le})"
 
+    @property
+    def extended(self) -> bool:
+        """Whether the lengths need the extended form."""
+        return len(self.data) > SHORT_DATA_BYTES_MAX or (self.le or 0) > SHORT_LE_MAX
+
     def encode(self) -> bytes:
         """The bytes on the wire, in the short form if lengths allow.
 
@@ -48,7 +53,7 @@ class Command:
         '80ca9f3600'
         """
         parts = [bytes((self.cla, self.ins, self.p1, self.p2))]
-        if len(self.data) > SHORT_DATA_BYTES_MAX or (self.le or 0) > SHORT_LE_MAX:
+        if self.extended:
             if self.data:
                 parts += (b"\0", len(self.data).to_bytes(2), self.data)
             if self.le is not None:
