@@ -1,0 +1,34 @@
+"""The lab's telephone: messages to cardholders are kept for the console to show, and go nowhere."""
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message; `number` counts up from 1 over the life of the outbox."""
+
+    number: int
+    phone: str = field(repr=False)
+    text: str = field(repr=False)
+
+
+class Outbox:
+    """The last `limit` messages, in memory; safe to share by threads."""
+
+    def __init__(self, limit: int = 1000) -> None:
+        self._letters: deque[Letter] = deque(maxlen=limit)
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def send(self, phone: str, text: str) -> None:
+        """Keep a message; the oldest one goes when there are too many."""
+        with self._lock:
+            self._count += 1
+            self._letters.append(Letter(self._count, phone, text))
+
+    def letters(self, after: int = 0) -> list[Letter]:
+        """The messages whose number is over `after`, oldest first."""
+        with self._lock:
+            return [letter for letter in self._letters if letter.number > after]

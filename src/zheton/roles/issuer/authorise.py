@@ -1,0 +1,80 @@
+"""Authorisation: is the card good, is there enough, and if so the money is held."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from zheton.core.decline import Decline, Reason
+from zheton.core.money import currency
+from zheton.roles.issuer.book import Book
+from zheton.roles.issuer.exchange import Rates
+from zheton.roles.issuer.ledger import entry
+from zheton.roles.issuer.request import Request
+from zheton.roles.issuer.state import Account, AccountStatus, Hold
+
+
+def usable_account(book: Book, request: Request, now: datetime) -> Account | Decline:
+    """The account of a request's card, or why the card is no good at `now` (UTC)."""
+    account = book.account(request.pan_index)
+    if account is None:
+        return Decline(Reason.NO_ACCOUNT, "The bank has no such card.")
+    if account.status is not AccountStatus.ACTIVE:
+        return Decline(Reason.CARD_BLOCKED, "The card is blocked.")
+    # A card is good to the last day of its month; YYMM compares as text within a century.
+    if request.expiry != account.expiry or account.expiry < f"{now:%y%m}":
+        return Decline(Reason.EXPIRED, "The card has expired, or has another expiry date.")
+    return account
+
+
+def purchase(book: Book, request: Request, rates: Rates, now: datetime) -> Decline | None:
+    """Hold the money of a purchase; None, or why not."""
+    account = usable_account(book, request, now)
+    if isinstance(account, Decline):
+        return account
+    billed = rates.bill(request.amount, currency(account.currency))
+    if billed is None:
+        return Decline(
+            Reason.ISSUER_DECLINED,
+            f"The bank has no rate from {request.amount.currency.code} to {account.currency}.",
+        )
+    refused = _limits(book, account, billed, now)
+    if refused is not None:
+        return refused
+    if book.hold((request.acquirer, request.retrieval_reference)) is not None:
+        # Clearing and reversal find a hold by these two, so they have to be unique.
+        return Decline(
+            Reason.CHANGED_REPEAT, "The retrieval reference is that of another debit already."
+        )
+    _hold(book, account, request, billed, now)
+    return None
+
+
+def refund(book: Book, request: Request, now: datetime) -> Decline | None:
+    """Whether a refund may come; it moves no money before it clears."""
+    account = usable_account(book, request, now)
+    return account if isinstance(account, Decline) else None
+
+
+def _limits(book: Book, account: Account, billed: int, now: datetime) -> Decline | None:
+    if billed > account.debit_limit_minor:
+        return Decline(Reason.AMOUNT_LIMIT, "The amount is over the account's limit for a debit.")
+    if account.spent(now.date()) + billed > account.daily_limit_minor:
+        return Decline(Reason.AMOUNT_LIMIT, "The amount is over what the account has left today.")
+    if book.balance(account.money) + account.credit_limit_minor < billed:
+        return Decline(Reason.INSUFFICIENT_FUNDS, "The account has not enough money.")
+    return None
+
+
+def _hold(book: Book, account: Account, request: Request, billed: int, now: datetime) -> None:
+    today = now.date()
+    hold = Hold(
+        acquirer=request.acquirer,
+        retrieval_reference=request.retrieval_reference,
+        account_id=account.id,
+        minor=billed,
+        amount=request.amount,
+        held_on=today,
+    )
+    book.post(entry(f"hold/{request.id}", now, (account.money, -billed), (account.held, billed)))
+    book.put_hold(hold)
+    spent = account.spent(today) + billed
+    book.put_account(replace(account, spent_on=today, spent_minor=spent))
