@@ -1,8 +1,10 @@
 """Entries that do not balance, rates, the keyed index, and accounts that are opened once."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,11 +12,14 @@ from hypothesis import strategies as st
 
 from zheton.adapters.issuer_file import bundled
 from zheton.adapters.outbox import Outbox
+from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.issuer import IssuerDatabase
 from zheton.core.errors import ConfigurationError, ConflictError
+from zheton.core.iso8583.message import Message
 from zheton.core.money import Money, currency
 from zheton.roles.issuer.enrol import enrol
 from zheton.roles.issuer.exchange import rates
+from zheton.roles.issuer.handle import handle
 from zheton.roles.issuer.identify import masked
 from zheton.roles.issuer.ledger import Kind, LedgerAccount, entry
 from zheton.roles.issuer.state import Bank
@@ -74,11 +79,23 @@ def test_the_index_depends_on_the_key_and_never_holds_the_number(bank: Bank) -> 
         replace(bank, index_key=bytes(15))
 
 
-def test_no_card_number_is_in_the_database(store: IssuerDatabase) -> None:
-    with store.transaction() as transaction:
-        assert "5413330089600010" not in repr(transaction.accounts())
-        for account in transaction.accounts():
-            assert account.pan_index.hex() not in repr(account)
+def test_no_card_number_and_no_code_is_in_the_database(
+    bank: Bank,
+    purchase: Callable[..., Message],
+    tokenisation: Callable[..., Message],
+    tmp_path: Path,
+) -> None:
+    database = Database(f"sqlite:///{tmp_path}/issuer.db")
+    store = IssuerDatabase(database)
+    enrol(bundled().cardholders, bank, store, NOW)
+    group = [purchase(1), tokenisation("ACN", 2, code="48291357")]
+    assert [m[39] for m in handle(group, bank, store, Outbox(), NOW)] == ["00", "00"]
+    database.close()
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    pan = "5413330089600010"
+    assert b"Anna Sokolova" in kept and purchase(1).text(37).encode() in kept
+    for secret in (pan.encode(), bytes.fromhex(pan), pan.encode("utf-16-le"), b"48291357"):
+        assert secret not in kept
 
 
 def test_accounts_are_opened_once(bank: Bank, store: IssuerDatabase) -> None:

@@ -1,6 +1,7 @@
 """Posting and settlement: who bears what, repeats, and money that is never made or lost."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from random import Random
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from zheton.adapters.issuer_file import bundled
 from zheton.adapters.outbox import Outbox
 from zheton.adapters.storage.database import Database
-from zheton.adapters.storage.issuer import IssuerDatabase
+from zheton.adapters.storage.issuer import IssuerDatabase, Transaction
 from zheton.core.clearing import (
     CardAcceptor,
     ClearingFile,
@@ -130,9 +131,13 @@ def test_a_booking_that_broke_off_is_taken_up_again(
     book: Book, ledger: Ledger, bank: Bank, store: IssuerDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = clearing_file(*(presentment(n) for n in range(1, GROUP_MAX + 11)))
-    groups = iter([store.transaction])
+    transactions = iter([store.transaction])
+
+    def one_only() -> AbstractContextManager[Transaction]:
+        return next(transactions)()
+
     with monkeypatch.context() as patched, pytest.raises(StopIteration):
-        patched.setattr(store, "transaction", lambda: next(groups)())
+        patched.setattr(store, "transaction", one_only)
         post(file, bank, store, NOW)
     report = book(file)
     assert (report.posted, report.repeated) == (10, GROUP_MAX)
