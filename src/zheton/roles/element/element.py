@@ -1,0 +1,139 @@
+"""The element itself: commands by interface, and the wearer's events.
+
+One caller at a time; an application that has several (a reader and Bluetooth) takes turns.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from zheton.core.emv import status
+from zheton.core.emv.apdu import Command, Response
+from zheton.core.errors import DecodeError, UnreachableError
+from zheton.roles.element import arming
+from zheton.roles.element.arming import ArmResult
+from zheton.roles.element.chip import Chip
+from zheton.roles.element.domain import HostInterface
+from zheton.roles.element.payment import PaymentInterface
+from zheton.roles.element.ports import Memory
+from zheton.roles.element.profile import DeviceProfile
+
+MEMORY_FAILURE = 0x6581  # ISO 7816-4, 5.6
+
+
+class Interface(StrEnum):
+    """Where a command comes from: the field of a reader, or the device's own host (Bluetooth)."""
+
+    NFC = "nfc"
+    HOST = "host"
+
+
+@dataclass(frozen=True, slots=True)
+class CardStatus:
+    """One card for the device's screen. `abandoned` numbers were shown in torn taps and lost."""
+
+    card_ref: bytes
+    label: str
+    credentials_left: int
+    abandoned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The element for the device's screen; the default card comes first."""
+
+    serial: bytes
+    armed_until: datetime | None
+    armed_card: bytes | None
+    cards: Sequence[CardStatus]
+
+
+class Element:
+    """The chip on the wrist: ISO 7816-4 commands in, responses out, on two interfaces."""
+
+    def __init__(self, memory: Memory, profile: DeviceProfile) -> None:
+        """Power on; ConfigurationError if the memory was never manufactured."""
+        self._chip = Chip(memory, profile)
+        self._payment = PaymentInterface(self._chip)
+        self._host = HostInterface(self._chip)
+
+    @property
+    def profile(self) -> DeviceProfile:
+        """The kind of device that this is."""
+        return self._chip.profile
+
+    def transmit(self, interface: Interface, command: bytes, now: datetime) -> bytes:
+        """The response to one command, both as ISO 7816-4 APDUs; never raises on any bytes.
+
+        The answer is whole whatever Le says: cutting it to a reader's wishes is `transport`'s.
+        What it changes is durable before it returns; 6581 if the memory could not keep it.
+        """
+        try:
+            decoded = Command.decode(command)
+            if interface is Interface.NFC:
+                response = self._payment.answer(decoded, now)
+            else:
+                response = self._host.answer(decoded, now)
+        except DecodeError:
+            response = Response(sw=status.WRONG_LENGTH)
+        except UnreachableError:
+            response = Response(sw=MEMORY_FAILURE)
+        return response.encode()
+
+    def reset(self, interface: Interface) -> None:
+        """The field is gone, the reader resets, or Bluetooth is cut: selection and session end.
+
+        An arming window stays open: a tap that tore may be tried again while it lasts.
+        """
+        if interface is Interface.NFC:
+            self._payment.reset()
+        else:
+            self._host.reset()
+
+    def power_off(self) -> None:
+        """Everything volatile is gone, the arming window too."""
+        self.reset(Interface.NFC)
+        self.reset(Interface.HOST)
+        self._chip.close()
+
+    def arm(
+        self, now: datetime, *, unlocked: bool, on_wrist: bool, card_ref: bytes | None = None
+    ) -> ArmResult:
+        """The wearer opens the card screen: one credential may be spent until the window closes.
+
+        Raises UnreachableError if the memory fails; nothing is armed then.
+        """
+        return arming.arm(self._chip, now, unlocked=unlocked, on_wrist=on_wrist, card_ref=card_ref)
+
+    def disarm(self) -> None:
+        """The wearer leaves the card screen."""
+        self._chip.close()
+
+    def take_off(self) -> None:
+        """The wrist sensor says that the device is worn no more."""
+        self._chip.close()
+
+    def credentials_left(self, card_ref: bytes | None = None) -> int:
+        """Debits that a card, or all cards together, can still make."""
+        cards = self._chip.state.cards
+        return sum(card.credentials_left for card in cards if card_ref in (None, card.card_ref))
+
+    def status(self, now: datetime) -> Status:
+        """What the device's screen shows."""
+        window = self._chip.window(now)
+        state = self._chip.state
+        return Status(
+            serial=state.serial,
+            armed_until=window.until if window else None,
+            armed_card=window.card_ref if window else None,
+            cards=tuple(
+                CardStatus(
+                    card.card_ref,
+                    card.profile.label,
+                    card.credentials_left,
+                    sum(batch.abandoned for batch in card.batches),
+                )
+                for card in state.by_priority()
+            ),
+        )

@@ -1,0 +1,117 @@
+"""The cryptograms of one debit: card risk management, the first GENERATE AC and the second.
+
+Functions of values: they change nothing. `payment` burns the credential before it lets the answer
+of the first out. These cards are online only, so a TC comes from the second alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from zheton.core.emv import dol, tags
+from zheton.core.emv.card_profile import CardProfile
+from zheton.core.emv.cryptogram import (
+    application_cryptogram,
+    cryptogram_input,
+    verify_arpc_1,
+    verify_arpc_2,
+)
+from zheton.core.emv.iad import AcType, CardVerificationResults, IssuerApplicationData
+from zheton.core.emv.tlv import encode, encode_all
+from zheton.core.errors import VerificationError
+from zheton.roles.element.debit import Debit
+
+_UNABLE_TO_GO_ONLINE = (b"Y3", b"Z3")  # EMV Book 4, annex A6
+_OFFLINE_ONLY = (0x3, 0x6)  # right digit of Terminal Type: EMV Book 4, annex A1
+_ISSUER_APPROVES = 0x80  # CSU, byte 2, b8: EMV Book 3, C10
+_ARPC_1_BYTES, _ARPC_2_BYTES, _CSU_END = 8, 4, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Cryptogram:
+    """A cryptogram that was made: its type, its 8 bytes, what was signed, and the response."""
+
+    ac_type: AcType
+    value: bytes
+    values: Mapping[int, bytes]
+    response: bytes
+
+
+def first(debit: Debit, requested: AcType, data: bytes) -> Cryptogram:
+    """The first cryptogram, over data that answer CDOL1; DecodeError if their length is wrong."""
+    values = dol.split(debit.profile.cdol1, data)
+    # Card risk management: a debit that can't go online is refused, any other has to.
+    refused = requested is AcType.AAC or _offline_only(values)
+    ac_type = AcType.AAC if refused else AcType.ARQC
+    results = CardVerificationResults(ac_type, cdcvm_performed=True, cdcvm_successful=True)
+    return _cryptogram(debit, ac_type, results, values)
+
+
+def second(debit: Debit, arqc: Cryptogram, requested: AcType, data: bytes) -> Cryptogram:
+    """The cryptogram after the issuer's answer, over data that answer CDOL2 (Book 3, 10.11).
+
+    It is a TC only if one is requested, the terminal was online, and nothing in the issuer's
+    authentication data (91), where they came, speaks against it. DecodeError if the data have a
+    wrong length.
+    """
+    answer = dol.split(debit.profile.cdol2, data)
+    authentication = answer.get(tags.ISSUER_AUTHENTICATION_DATA, b"")
+    # A terminal without the issuer's data fills the list with zeros (Book 3, 5.4).
+    authenticated = _authenticated(debit, arqc, authentication) if any(authentication) else None
+    unable = answer.get(tags.AUTHORISATION_RESPONSE_CODE, b"") in _UNABLE_TO_GO_ONLINE
+    approved = requested is AcType.TC and not unable and authenticated is not False
+    if authenticated and debit.profile.cryptogram.arpc_method == 2:
+        approved = approved and bool(authentication[_ARPC_2_BYTES + 1] & _ISSUER_APPROVES)
+    ac_type = AcType.TC if approved else AcType.AAC
+    results = CardVerificationResults(
+        AcType.ARQC,
+        ac_second=ac_type,
+        cdcvm_performed=True,
+        cdcvm_successful=True,
+        issuer_authenticated=authenticated,
+        unable_to_go_online=unable,
+    )
+    return _cryptogram(debit, ac_type, results, {**arqc.values, **answer})
+
+
+def _offline_only(values: Mapping[int, bytes]) -> bool:
+    terminal_type = values.get(tags.TERMINAL_TYPE, b"\0")
+    return terminal_type[0] & 0x0F in _OFFLINE_ONLY
+
+
+def _authenticated(debit: Debit, arqc: Cryptogram, given: bytes) -> bool:
+    """Whether the issuer made the authentication data (Book 2, 8.2)."""
+    version, key = debit.profile.cryptogram, debit.credential.session_key
+    try:
+        if version.arpc_method == 1:
+            arpc, code = given[:_ARPC_1_BYTES], given[_ARPC_1_BYTES:]
+            verify_arpc_1(version.cipher, key, arqc.value, code, arpc)
+        else:
+            arpc, update = given[:_ARPC_2_BYTES], given[_ARPC_2_BYTES:_CSU_END]
+            verify_arpc_2(version.cipher, key, arqc.value, update, given[_CSU_END:], arpc)
+    except VerificationError:
+        return False
+    return True
+
+
+def _cryptogram(
+    debit: Debit, ac_type: AcType, results: CardVerificationResults, values: Mapping[int, bytes]
+) -> Cryptogram:
+    profile: CardProfile = debit.profile
+    version, counter = profile.cryptogram, debit.credential.atc.to_bytes(2)
+    iad = IssuerApplicationData(version.cvn, debit.header.derivation_key_index, results)
+    encoded = iad.encode(version)
+    known = {
+        **values,
+        tags.APPLICATION_INTERCHANGE_PROFILE: profile.aip,
+        tags.ATC: counter,
+    }
+    signed = cryptogram_input(version, known, encoded)
+    value = application_cryptogram(version.cipher, debit.credential.session_key, signed)
+    objects = (
+        (tags.CRYPTOGRAM_INFORMATION_DATA, bytes((ac_type,))),
+        (tags.ATC, counter),
+        (tags.APPLICATION_CRYPTOGRAM, value),
+        (tags.ISSUER_APPLICATION_DATA, encoded),
+    )
+    response = encode(tags.RESPONSE_FORMAT_2, encode_all(objects))
+    return Cryptogram(ac_type, value, values, response)

@@ -1,0 +1,110 @@
+"""The element's state as the bytes of its memory, and back.
+
+An image is a run of data groupings in the form of `core.emv.perso`: what the provider loaded is
+kept as it came, the element's own data have identifiers of their own. A batch and the list of
+forgotten batches belong to the card before them.
+"""
+
+from dataclasses import replace
+
+from zheton.core.emv.card_profile import CardProfile
+from zheton.core.emv.perso import (
+    BATCH_REF_BYTES,
+    CREDENTIAL_BYTES,
+    BatchHeader,
+    Credential,
+    Dgi,
+    decode_dgis,
+    encode_dgis,
+)
+from zheton.core.errors import DecodeError
+from zheton.core.scp03.keys import StaticKeys
+from zheton.roles.element.state import SERIAL_BYTES, Batch, Card, Domain, ElementState
+
+_VERSION = 1
+_ELEMENT, _DOMAIN, _CARD, _BATCH, _FORGOTTEN = 0xF001, 0xF002, 0xF003, 0xF004, 0xF005
+_HEADER_BYTES, _MAP_BYTES = 32, 8
+_ERASED = bytes(CREDENTIAL_BYTES)
+
+
+def encode(state: ElementState) -> bytes:
+    """The image of a state."""
+    dgis = [
+        Dgi(_ELEMENT, bytes((_VERSION,)) + state.serial),
+        Dgi(_DOMAIN, _domain_bytes(state.payment_domain)),
+    ]
+    for card in state.cards:
+        dgis.append(Dgi(_CARD, bytes((card.slot,)) + card.profile.encode()))
+        dgis += [Dgi(_BATCH, _batch_bytes(batch)) for batch in card.batches]
+        dgis.append(Dgi(_FORGOTTEN, b"".join(card.forgotten)))
+    return encode_dgis(dgis)
+
+
+def decode(image: bytes) -> ElementState:
+    """The state in an image; DecodeError if the bytes are none that `encode` wrote."""
+    dgis = decode_dgis(image)
+    if len(dgis) < 2 or (dgis[0].identifier, dgis[1].identifier) != (_ELEMENT, _DOMAIN):
+        raise DecodeError("it does not begin as one", field="element image", offset=0)
+    first = dgis[0].value
+    if len(first) != 1 + SERIAL_BYTES or first[0] != _VERSION:
+        raise DecodeError("it is of another version", field="element image", offset=0)
+    cards: list[Card] = []
+    for identifier, value in dgis[2:]:
+        if identifier == _CARD and value:
+            cards.append(Card(CardProfile.decode(value[1:]), value[0]))
+        elif identifier == _BATCH and cards:
+            cards[-1] = replace(cards[-1], batches=(*cards[-1].batches, _batch(value)))
+        elif identifier == _FORGOTTEN and cards:
+            cards[-1] = replace(cards[-1], forgotten=_pieces(value, BATCH_REF_BYTES))
+        else:
+            raise DecodeError("a part of it is unknown", field="element image", offset=0)
+    return ElementState(first[1:], _domain(dgis[1].value), tuple(cards))
+
+
+def _domain_bytes(domain: Domain) -> bytes:
+    keys = domain.keys
+    return b"".join(
+        (
+            bytes((len(domain.aid),)),
+            domain.aid,
+            bytes((domain.key_version,)),
+            domain.sequence.to_bytes(3),
+            keys.enc,
+            keys.mac,
+            keys.dek,
+        )
+    )
+
+
+def _domain(value: bytes) -> Domain:
+    start = 1 + value[0] if value else 0
+    keys = _pieces(value[start + 4 :], max(1, len(value[start + 4 :]) // 3))
+    if len(keys) != 3 or len(keys[0]) not in (16, 24, 32):
+        raise DecodeError("the keys are cut short", field="element image", offset=0)
+    sequence = int.from_bytes(value[start + 1 : start + 4])
+    return Domain(value[1:start], value[start], StaticKeys(*keys), sequence)
+
+
+def _batch_bytes(batch: Batch) -> bytes:
+    credentials = [each.encode() if each else _ERASED for each in batch.credentials]
+    maps = batch.shown.to_bytes(_MAP_BYTES) + batch.spent.to_bytes(_MAP_BYTES)
+    return batch.header.encode() + maps + b"".join(credentials)
+
+
+def _batch(value: bytes) -> Batch:
+    body = _HEADER_BYTES + 2 * _MAP_BYTES
+    if len(value) < body:
+        raise DecodeError("a batch is cut short", field="element image", offset=0)
+    pieces = _pieces(value[body:], CREDENTIAL_BYTES)
+    return Batch(
+        BatchHeader.decode(value[:_HEADER_BYTES]),
+        tuple([None if piece == _ERASED else Credential.decode(piece) for piece in pieces]),
+        shown=int.from_bytes(value[_HEADER_BYTES : _HEADER_BYTES + _MAP_BYTES]),
+        spent=int.from_bytes(value[_HEADER_BYTES + _MAP_BYTES : body]),
+    )
+
+
+def _pieces(value: bytes, size: int) -> tuple[bytes, ...]:
+    if len(value) % size:
+        raise DecodeError("a list is cut short", field="element image", offset=0)
+    return tuple(value[start : start + size] for start in range(0, len(value), size))

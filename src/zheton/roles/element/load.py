@@ -1,0 +1,132 @@
+"""What a personalisation package does to the element: all of it, or nothing.
+
+A package holds data groupings of `core.emv.perso`: card profiles, batch headers and credentials.
+A batch that is or ever was here is skipped, so a package takes effect once however often it comes.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from zheton.core.emv import perso, status
+from zheton.core.emv.card_profile import CardProfile
+from zheton.core.emv.perso import BatchHeader, Credential, Credentials, Dgi
+from zheton.core.errors import ConflictError, DecodeError
+from zheton.roles.element.profile import DeviceProfile
+from zheton.roles.element.state import FORGOTTEN_MAX, Batch, Card, ElementState
+
+
+class Rejected(ConflictError):
+    """The package does not apply; `sw` says why."""
+
+    def __init__(self, sw: int) -> None:
+        super().__init__(status.meaning(sw))
+        self.sw = sw
+
+
+@dataclass
+class _Arriving:
+    """A new batch while its credentials come."""
+
+    header: BatchHeader
+    credentials: list[Credential] = field(default_factory=list)
+
+
+def apply(
+    state: ElementState, device: DeviceProfile, package: bytes, now: datetime
+) -> ElementState:
+    """The state after a package; Rejected, with its status word, if any part does not apply."""
+    arriving: dict[bytes, _Arriving] = {}
+    skipped: set[bytes] = set()
+    try:
+        for dgi in perso.decode_dgis(package):
+            if dgi.identifier == perso.CARD_PROFILE:
+                state = _with_profile(state, device, CardProfile.decode(dgi.value))
+            elif dgi.identifier == perso.BATCH_HEADER:
+                _open_batch(state, BatchHeader.decode(dgi.value), arriving, skipped)
+            else:
+                _collect(dgi, arriving, skipped)
+    except DecodeError:
+        raise Rejected(status.WRONG_DATA) from None
+    for batch in arriving.values():
+        state = _with_batch(state, device, batch, now)
+    return state
+
+
+def _with_profile(state: ElementState, device: DeviceProfile, profile: CardProfile) -> ElementState:
+    known = state.card(profile.card_ref)
+    if known is not None and known.profile.aid == profile.aid:
+        return state.with_card(replace(known, profile=profile))
+    if known is None and len(state.cards) >= device.cards:
+        raise Rejected(status.NOT_ENOUGH_MEMORY)
+    taken = {card.name for card in state.cards}
+    slots = (Card(profile, slot) for slot in range(len(taken) + 1))
+    fresh = next(card for card in slots if card.name not in taken)
+    if known is None:
+        return state.with_card(fresh)
+    return state.with_card(replace(known, profile=profile, slot=fresh.slot))
+
+
+def _open_batch(
+    state: ElementState,
+    header: BatchHeader,
+    arriving: dict[bytes, _Arriving],
+    skipped: set[bytes],
+) -> None:
+    card = state.card(header.card_ref)
+    if card is None:
+        raise Rejected(status.REFERENCED_DATA_NOT_FOUND)
+    if card.knows(header.batch_ref):
+        skipped.add(header.batch_ref)
+    elif header.batch_ref in arriving:
+        raise Rejected(status.WRONG_DATA)
+    else:
+        arriving[header.batch_ref] = _Arriving(header)
+
+
+def _collect(dgi: Dgi, arriving: dict[bytes, _Arriving], skipped: set[bytes]) -> None:
+    if dgi.identifier != perso.CREDENTIALS:
+        raise Rejected(status.REFERENCED_DATA_NOT_FOUND)
+    part = Credentials.decode(dgi.value)
+    if part.batch_ref in arriving:
+        arriving[part.batch_ref].credentials += part.credentials
+    elif part.batch_ref not in skipped:
+        raise Rejected(status.WRONG_DATA)
+
+
+def _with_batch(
+    state: ElementState, device: DeviceProfile, arrived: _Arriving, now: datetime
+) -> ElementState:
+    card = state.card(arrived.header.card_ref)
+    credentials = tuple(arrived.credentials)
+    fits = 1 <= len(credentials) <= perso.CREDENTIALS_MAX
+    if card is None or not fits or not _distinct(state, credentials):
+        raise Rejected(status.WRONG_DATA)
+    card = _tidied(card, now)
+    if len(card.batches) >= device.batches:
+        raise Rejected(status.NOT_ENOUGH_MEMORY)
+    batches = (*card.batches, Batch(arrived.header, credentials))
+    return state.with_card(replace(card, batches=batches))
+
+
+def _distinct(state: ElementState, credentials: tuple[Credential, ...]) -> bool:
+    """Whether no number comes twice, here or in what is loaded already."""
+    here = {
+        credential.number
+        for card in state.cards
+        for batch in card.batches
+        for credential in batch.credentials
+        if credential is not None
+    }
+    numbers = {credential.number for credential in credentials}
+    return len(numbers) == len(credentials) and not numbers & here
+
+
+def _tidied(card: Card, now: datetime) -> Card:
+    """The card without batches that can't pay any more; their references are remembered."""
+    today = f"{now:%y%m%d}"
+    over = [
+        batch for batch in card.batches if batch.header.expiry < today or not any(batch.credentials)
+    ]
+    forgotten = card.forgotten + tuple(batch.header.batch_ref for batch in over)
+    kept = tuple(batch for batch in card.batches if batch not in over)
+    return replace(card, batches=kept, forgotten=forgotten[-FORGOTTEN_MAX:])

@@ -1,0 +1,201 @@
+"""The NFC interface: the PPSE, the cards, and one debit at a time (EMV Book 3, 6.5; Book C-2).
+
+Unarmed it shows what every device of its kind shows, and refuses the rest without data. Armed, it
+serves the armed card alone. GET PROCESSING OPTIONS makes the number count as shown before it can
+be read, and the first GENERATE AC burns the credential before its cryptogram leaves.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from zheton.core.emv import dol, status, tags, tlv
+from zheton.core.emv.apdu import Command, Response
+from zheton.core.emv.iad import AcType
+from zheton.core.errors import DecodeError
+from zheton.roles.element import directory, generate_ac
+from zheton.roles.element.chip import Chip, Window
+from zheton.roles.element.debit import FILES, Debit
+from zheton.roles.element.generate_ac import Cryptogram
+from zheton.roles.element.state import Batch, Card
+
+_CLASSES = (0x00, 0x80)
+_AC_TYPES = {0x00: AcType.AAC, 0x40: AcType.TC, 0x80: AcType.ARQC}
+_COMBINED_SIGNATURE = 0x10  # P1 b5: CDA requested (Book 3, table 12)
+_BY_SHORT_FILE = 0b100  # P2 b3-b1 of READ RECORD: P1 is a record number
+_REFUSED = Response(sw=status.CONDITIONS_NOT_SATISFIED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Selected:
+    """A DF is selected; no debit has begun."""
+
+    name: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Initiated(_Selected):
+    """GET PROCESSING OPTIONS was answered: records may be read, a cryptogram may be asked for."""
+
+    debit: Debit
+
+
+@dataclass(frozen=True, slots=True)
+class _Online(_Selected):
+    """An ARQC is out and its credential is spent; the issuer's answer may come."""
+
+    debit: Debit
+    arqc: Cryptogram
+
+
+class PaymentInterface:
+    """What a reader in the field talks to."""
+
+    def __init__(self, chip: Chip) -> None:
+        self._chip = chip
+        self._session: _Selected | None = None
+        self._commands: dict[tuple[int, int], Callable[[Command, datetime], Response]] = {
+            (0x00, 0xA4): self._select,
+            (0x80, 0xA8): self._get_processing_options,
+            (0x00, 0xB2): self._read_record,
+            (0x80, 0xCA): self._get_data,
+            (0x80, 0xAE): self._generate_ac,
+        }
+
+    def reset(self) -> None:
+        """The field is gone or the reader resets: nothing is selected any more."""
+        self._session = None
+
+    def answer(self, command: Command, now: datetime) -> Response:
+        """The response to one command; UnreachableError if the memory fails."""
+        handler = self._commands.get((command.cla, command.ins))
+        if handler is not None:
+            return handler(command, now)
+        known = command.cla in _CLASSES and command.ins not in {ins for _, ins in self._commands}
+        unknown = status.INSTRUCTION_NOT_SUPPORTED if known else status.CLASS_NOT_SUPPORTED
+        return Response(sw=unknown)
+
+    def _select(self, command: Command, now: datetime) -> Response:
+        window = self._chip.window(now)
+        cards = self._chip.state.by_priority(window.card_ref if window else None)
+        names = (directory.PPSE_NAME, *(card.name for card in cards))
+        selected = self._session.name if self._session else None
+        found = directory.select(names, selected, command)
+        if isinstance(found, Response):
+            return found
+        self._session = _Selected(found)
+        if found == directory.PPSE_NAME:
+            return Response(directory.describe_ppse(cards))
+        place = names.index(found)
+        return Response(directory.describe_card(cards[place - 1], place))
+
+    def _get_processing_options(self, command: Command, now: datetime) -> Response:
+        if command.p1 or command.p2:
+            return Response(sw=status.INCORRECT_P1_P2)
+        armed = self._armed(now)
+        # A debit begins once in a selection (Book 3, 6.5.8; Book C-2, 3.1).
+        if armed is None or type(self._session) is not _Selected:
+            return _REFUSED
+        card, batch, window = armed
+        if not _answers(card.profile.pdol, command.data):
+            return Response(sw=status.WRONG_DATA)
+        credential = batch.credentials[window.place]
+        if credential is None:
+            return _REFUSED
+        if not batch.shown >> window.place & 1:
+            shown = card.with_batch(batch.show(window.place))
+            self._chip.commit(self._chip.state.with_card(shown))
+        debit = Debit(card.profile, batch.header, credential, window)
+        self._session = _Initiated(card.name, debit)
+        return Response(debit.processing_options)
+
+    def _read_record(self, command: Command, now: datetime) -> Response:
+        file, mode = command.p2 >> 3, command.p2 & 0b111
+        if command.p1 == 0 or mode != _BY_SHORT_FILE:
+            return Response(sw=status.INCORRECT_P1_P2)
+        if command.data:
+            return Response(sw=status.WRONG_LENGTH)
+        session = self._session
+        if not isinstance(session, _Initiated) or self._chip.window(now) != session.debit.window:
+            return _REFUSED
+        if file not in FILES:
+            return Response(sw=status.FILE_NOT_FOUND)
+        record = session.debit.records().get((file, command.p1))
+        return Response(sw=status.RECORD_NOT_FOUND) if record is None else Response(record)
+
+    def _get_data(self, command: Command, now: datetime) -> Response:
+        if command.data:
+            return Response(sw=status.WRONG_LENGTH)
+        armed = self._armed(now)
+        # The counter is all there is: no passcode is verified here (9F17), no log is kept (9F4F),
+        # and a counter that belongs to its number has no last online value (9F13).
+        if command.p1 << 8 | command.p2 != tags.ATC or armed is None:
+            return Response(sw=status.REFERENCED_DATA_NOT_FOUND)
+        _, batch, window = armed
+        credential = batch.credentials[window.place]
+        if credential is None:
+            return Response(sw=status.REFERENCED_DATA_NOT_FOUND)
+        return Response(tlv.encode(tags.ATC, credential.atc.to_bytes(2)))
+
+    def _generate_ac(self, command: Command, now: datetime) -> Response:
+        # Combined signature is not in the AIP; a terminal that asks for it gets the plain answer.
+        requested = _AC_TYPES.get(command.p1 & ~_COMBINED_SIGNATURE)
+        if requested is None or command.p2:
+            return Response(sw=status.INCORRECT_P1_P2)
+        session = self._session
+        try:
+            if isinstance(session, _Initiated):
+                return self._first(session, requested, command.data, now)
+            if isinstance(session, _Online) and requested is not AcType.ARQC:
+                return self._second(session, requested, command.data)
+        except DecodeError:
+            return Response(sw=status.WRONG_LENGTH)
+        return _REFUSED
+
+    def _first(
+        self, session: _Initiated, requested: AcType, data: bytes, now: datetime
+    ) -> Response:
+        armed = self._armed(now)
+        if armed is None or armed[2] != session.debit.window:
+            return _REFUSED
+        made = generate_ac.first(session.debit, requested, data)
+        card, batch, window = armed
+        # Burnt before the answer leaves: whatever happens now, no second debit has this number.
+        spent = card.with_batch(batch.spend(window.place))
+        self._chip.commit(self._chip.state.with_card(spent))
+        self._chip.close()
+        online = made.ac_type is AcType.ARQC
+        self._session = (
+            _Online(session.name, session.debit, made) if online else _Selected(session.name)
+        )
+        return Response(made.response)
+
+    def _second(self, session: _Online, requested: AcType, data: bytes) -> Response:
+        made = generate_ac.second(session.debit, session.arqc, requested, data)
+        self._session = _Selected(session.name)
+        return Response(made.response)
+
+    def _armed(self, now: datetime) -> tuple[Card, Batch, Window] | None:
+        """The armed card, batch and window if that card is the one selected."""
+        window = self._chip.window(now)
+        card = self._chip.state.card(window.card_ref) if window else None
+        batch = card.batch(window.batch_ref) if window and card else None
+        if window is None or card is None or batch is None:
+            return None
+        selected = self._session.name if self._session else None
+        return (card, batch, window) if card.name == selected else None
+
+
+def _answers(pdol: bytes, data: bytes) -> bool:
+    """Whether GPO's data (Book 3, 6.5.8.2) are a template 83 for this list, or an empty one.
+
+    Readers that know contact cards only send 8300 whatever the card asks for.
+    """
+    try:
+        objects = tlv.decode(data)
+        if len(objects) != 1 or objects[0].tag != tags.COMMAND_TEMPLATE:
+            return False
+        value = objects[0].value
+        return not value or len(value) == sum(entry.length for entry in dol.parse(pdol))
+    except DecodeError:
+        return False

@@ -1,0 +1,139 @@
+"""What the element keeps through a loss of power: frozen values, changed by making new ones.
+
+A credential is in one of four states, and only ever moves down: unused; shown (its number may
+have left the chip); spent (a cryptogram was made with it) or abandoned (shown in a window that is
+over). The key of a spent or abandoned one is erased, so a stolen element has nothing but unused
+keys to give.
+"""
+
+from dataclasses import dataclass, replace
+
+from zheton.core.emv.card_profile import CardProfile
+from zheton.core.emv.perso import BatchHeader, Credential
+from zheton.core.scp03.keys import StaticKeys
+
+SERIAL_BYTES = 10
+FORGOTTEN_MAX = 64  # batches that are gone but must not be loaded again
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A security domain: its name, keys, key version and the secure channel's counter."""
+
+    aid: bytes
+    key_version: int
+    keys: StaticKeys
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Credentials by place; None where the key is erased. `shown` and `spent` are bit maps."""
+
+    header: BatchHeader
+    credentials: tuple[Credential | None, ...]
+    shown: int = 0
+    spent: int = 0
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The places of the credentials that nobody has seen yet, in the order of use."""
+        return tuple(
+            place
+            for place, credential in enumerate(self.credentials)
+            if credential is not None and not self.shown >> place & 1
+        )
+
+    @property
+    def abandoned(self) -> int:
+        """How many numbers were shown and never spent: lost to torn taps."""
+        return (self.shown & ~self.spent).bit_count()
+
+    def show(self, place: int) -> "Batch":
+        """The batch after the number at a place has left, or may have left, the chip."""
+        return replace(self, shown=self.shown | 1 << place)
+
+    def spend(self, place: int) -> "Batch":
+        """The batch after a cryptogram: the place is spent and its key erased."""
+        bit = 1 << place
+        return replace(self._erased(bit), shown=self.shown | bit, spent=self.spent | bit)
+
+    def abandon(self) -> "Batch":
+        """The batch with the keys of all shown credentials erased: their window is over."""
+        return self._erased(self.shown)
+
+    def _erased(self, places: int) -> "Batch":
+        kept = [None if places >> at & 1 else each for at, each in enumerate(self.credentials)]
+        return replace(self, credentials=tuple(kept))
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One card: its profile, its batches in the order of use, and the references of past ones.
+
+    `slot` tells cards of one network apart: the name of every one after the first has it appended.
+    """
+
+    profile: CardProfile
+    slot: int
+    batches: tuple[Batch, ...] = ()
+    forgotten: tuple[bytes, ...] = ()
+
+    @property
+    def card_ref(self) -> bytes:
+        """The reference by which provider and wallet know the card."""
+        return self.profile.card_ref
+
+    @property
+    def name(self) -> bytes:
+        """The DF name under which a reader selects it (ISO 7816-4, 8.2.1.2)."""
+        return self.profile.aid + (bytes((self.slot,)) if self.slot else b"")
+
+    @property
+    def credentials_left(self) -> int:
+        """How many debits it can still make."""
+        return sum(len(batch.places) for batch in self.batches)
+
+    def batch(self, batch_ref: bytes) -> Batch | None:
+        """The batch of this reference, or None."""
+        return next((b for b in self.batches if b.header.batch_ref == batch_ref), None)
+
+    def knows(self, batch_ref: bytes) -> bool:
+        """Whether a batch is, or once was, loaded."""
+        return self.batch(batch_ref) is not None or batch_ref in self.forgotten
+
+    def with_batch(self, changed: Batch) -> "Card":
+        """The card with the batch of the same reference replaced."""
+        same = changed.header.batch_ref
+        return replace(
+            self,
+            batches=tuple(changed if b.header.batch_ref == same else b for b in self.batches),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ElementState:
+    """The whole element: its serial number (10 bytes), its payment domain and its cards."""
+
+    serial: bytes
+    payment_domain: Domain
+    cards: tuple[Card, ...] = ()
+
+    def card(self, card_ref: bytes) -> Card | None:
+        """The card of this reference, or None."""
+        return next((card for card in self.cards if card.card_ref == card_ref), None)
+
+    def by_priority(self, first: bytes | None = None) -> tuple[Card, ...]:
+        """The cards, the one of reference `first` before all, then by priority (87)."""
+        return tuple(
+            sorted(self.cards, key=lambda card: (card.card_ref != first, card.profile.priority))
+        )
+
+    def with_card(self, changed: Card) -> "ElementState":
+        """The state with the card of the same reference replaced, or added."""
+        if self.card(changed.card_ref) is None:
+            return replace(self, cards=(*self.cards, changed))
+        same = changed.card_ref
+        return replace(
+            self, cards=tuple(changed if card.card_ref == same else card for card in self.cards)
+        )
