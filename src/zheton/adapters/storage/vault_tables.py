@@ -1,10 +1,12 @@
-"""The vault's tables. `bucket` leads every key of what a debit touches (DESIGN, section 8)."""
+"""The vault's tables. `bucket` leads every key of what a debit touches (DESIGN, section 8).
+
+Moments are UTC, in milliseconds since 1970. `digest` and `issuer_authentication_data` are hex.
+"""
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
     Index,
     Integer,
     LargeBinary,
@@ -37,7 +39,7 @@ card = Table(
     Column("day", Integer, nullable=False, server_default=text("0")),
     Column("day_minor", BigInteger, nullable=False, server_default=text("0")),
     Column("day_debits", Integer, nullable=False, server_default=text("0")),
-    Column("changed_at", DateTime, nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -62,9 +64,9 @@ enrolment = Table(
     Column("status", String(12), nullable=False),
     Column("delivery", String(80), nullable=False),
     Column("code_mac", LargeBinary, nullable=False),
-    Column("code_until", DateTime),
+    Column("code_until_ms", BigInteger, nullable=False),
     Column("tries_left", SmallInteger, nullable=False),
-    Column("changed_at", DateTime, nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -101,7 +103,7 @@ batch = Table(
     Column("channel", String(8), nullable=False),
     Column("key_version", SmallInteger, nullable=False),
     Column("expiry", String(4), nullable=False),
-    Column("until", DateTime, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
     Column("burnt", BigInteger, nullable=False, server_default=text("0")),
     Column("given", SmallInteger, nullable=False, server_default=text("0")),
     Index("batch_of_enrolment", "bucket", "enrolment"),
@@ -117,7 +119,7 @@ online_number = Table(
     Column("generation", SmallInteger, nullable=False),
     Column("limit_minor", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
-    Column("expires_at", DateTime, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
     Column("merchant", String(15), nullable=False),
     Column("wrong_codes", SmallInteger, nullable=False, server_default=text("0")),
     sqlite_with_rowid=False,
@@ -129,7 +131,7 @@ debit = Table(
     Column("bucket", SmallInteger, primary_key=True),
     Column("repeat_key", String(80), primary_key=True),
     Column("debit", String(32), nullable=False),
-    Column("digest", LargeBinary, nullable=False),
+    Column("digest", String(64), nullable=False),
     Column("bin", String(8), nullable=False),
     Column("number_index", BigInteger, nullable=False),
     Column("generation", SmallInteger, nullable=False),
@@ -147,10 +149,10 @@ debit = Table(
     Column("stan", String(6), nullable=False),
     Column("transmitted", String(10), nullable=False),
     Column("retrieval_reference", String(12), nullable=False),
-    Column("received_at", DateTime, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
     Column("response_code", String(2), nullable=False),
     Column("auth_code", String(6), nullable=False),
-    Column("issuer_authentication_data", LargeBinary, nullable=False),
+    Column("issuer_authentication_data", String(32), nullable=False),
     Column("reason", String(32), nullable=False),
     Column("reversal_due", Boolean, nullable=False, server_default=text("0")),
     Column("told", Boolean, nullable=False, server_default=text("0")),

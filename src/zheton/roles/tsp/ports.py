@@ -8,7 +8,7 @@ from typing import Protocol
 from zheton.core.debit import Location
 from zheton.core.iso8583.message import Message
 from zheton.core.scheme import Cipher
-from zheton.core.scp03 import StaticKeys
+from zheton.core.scp03.keys import StaticKeys
 from zheton.core.token.batch import Batch
 from zheton.core.token.lifecycle import BatchStatus
 from zheton.core.token.number import TokenRange
@@ -105,7 +105,10 @@ class VaultTx(Protocol):
     def set_batch_status(self, batches: Sequence[Batch], status: BatchStatus) -> None:
         """Change the status of leases that still have the status they are given with."""
 
-    def take_online_place(self, enrolment: Enrolment) -> tuple[Batch, int] | None:
+    def card(self, card: str) -> Card | None:
+        """A card by its id, which begins with its bucket."""
+
+    def take_online_place(self, enrolment: Enrolment, now: datetime) -> tuple[Batch, int] | None:
         """A place never given out before in an online batch of the enrolment, if one has any."""
 
     def add_online_number(self, number: OnlineNumber) -> None:

@@ -19,8 +19,9 @@ from zheton.core.scheme import Scheme
 from zheton.core.token.batch import BUCKETS
 from zheton.core.token.lifecycle import CardStatus
 from zheton.core.token.pan import Pan
-from zheton.roles.tsp.ports import Entropy, IssuerLink, Keys, Vault
-from zheton.roles.tsp.state import Card, Enrolment, Rules
+from zheton.roles.tsp.desk import TokenDesk
+from zheton.roles.tsp.ports import Entropy
+from zheton.roles.tsp.state import Card, Enrolment
 
 CODE_DIGITS = 6
 CODE_MINUTES = 10
@@ -45,18 +46,7 @@ class Tokenised:
     card: Card
 
 
-@dataclass(frozen=True, slots=True)
-class Enroller:
-    """What an enrolment needs of the world, put together once."""
-
-    keys: Keys
-    vault: Vault
-    issuer: IssuerLink
-    rules: Rules
-    entropy: Entropy
-
-
-def tokenise(on: Enroller, jwe: str, region: str, now: datetime) -> Tokenised | Decline:
+def tokenise(on: TokenDesk, jwe: str, region: str, now: datetime) -> Tokenised | Decline:
     """Enrol the card in an envelope for a cardholder of a region (alpha-2).
 
     DecodeError for an envelope without a card, EncodeError for a card number that is none,
@@ -102,7 +92,7 @@ def read_envelope(content: bytes) -> EnteredCard:
 
 
 def _store(
-    on: Enroller, entered: EnteredCard, scheme: Scheme, home: Country, now: datetime
+    on: TokenDesk, entered: EnteredCard, scheme: Scheme, home: Country, now: datetime
 ) -> Card:
     """The card's row, new or found again by its keyed index, in one transaction."""
     index = on.keys.pan_index(entered.pan)
@@ -134,7 +124,7 @@ def _store(
 
 
 def _claim(
-    on: Enroller, card: Card, entered: EnteredCard, delivery: str, now: datetime
+    on: TokenDesk, card: Card, entered: EnteredCard, delivery: str, now: datetime
 ) -> Tokenised | Decline:
     """Record the claim: active at once, or with a code on its way that is kept as a MAC only."""
     _, claim_id = draw_id(on.entropy, card.bucket)

@@ -6,16 +6,17 @@ from datetime import datetime, timedelta
 from zheton.core.country import country
 from zheton.core.decline import Decline, Reason
 from zheton.core.emv.keys import session_key
+from zheton.core.errors import NotFoundError
 from zheton.core.money import Money
 from zheton.core.policy.rule import Moment, Question
 from zheton.core.token.batch import application_transaction_counter
 from zheton.core.token.domain import Channel
+from zheton.roles.tsp.desk import TokenDesk
 from zheton.roles.tsp.dynamic_code import dynamic_code
 from zheton.roles.tsp.examine import SEQUENCE
 from zheton.roles.tsp.lease import Use, lease
-from zheton.roles.tsp.ports import Keys, Vault
 from zheton.roles.tsp.standing import standing
-from zheton.roles.tsp.state import OnlineNumber, RegisteredDevice, Rules
+from zheton.roles.tsp.state import OnlineNumber
 
 MINUTES_MAX = 15
 
@@ -32,24 +33,25 @@ class OnlineCredential:
 
 
 def transact(
+    on: TokenDesk,
     enrolment_id: str,
-    device: RegisteredDevice,
+    device_id: str,
     limit: Money,
     *,
     merchant: str,
     minutes: int,
-    keys: Keys,
-    vault: Vault,
-    rules: Rules,
     now: datetime,
 ) -> OnlineCredential | Decline:
-    """A number for one debit in a web shop; `merchant` is DE42, "" binds the first that presents it.
+    """A number for one debit in a web shop; `merchant` is DE42, "" binds the first to present it.
 
     NotFoundError and ConflictError where the enrolment is not there or not active.
     """
-    with vault.transaction() as tx:
+    with on.vault.transaction() as tx:
         enrolment, card = standing(tx, enrolment_id)
-        decision = rules.policy.decide(
+        device = tx.device(device_id)
+        if device is None:
+            raise NotFoundError("There is no such device; register it first.")
+        decision = on.rules.policy.decide(
             Question(
                 Moment.PROVISIONING,
                 country(card.region),
@@ -61,12 +63,12 @@ def transact(
         )
         if not decision.allowed:
             return Decline(Reason.POLICY, decision.text, decision.rule)
-        scheme = rules.schemes.named(card.network)
-        taken = tx.take_online_place(enrolment)
+        scheme = on.rules.schemes.named(card.network)
+        taken = tx.take_online_place(enrolment, now)
         if taken is None:
             use = Use(device.id, device.device, Channel.ONLINE)
-            lease(tx, keys, scheme, enrolment, use, 1, now)
-            taken = tx.take_online_place(enrolment)
+            lease(tx, on.keys, scheme, enrolment, use, 1, now)
+            taken = tx.take_online_place(enrolment, now)
             assert taken is not None, "a batch that was just leased has places"  # noqa: S101
         batch, place = taken
         index = batch.first_index + place
@@ -82,9 +84,9 @@ def transact(
                 merchant,
             )  # fmt: skip
         )
-    number = keys.token_range(batch.bin).number(index)
+    number = on.keys.token_range(batch.bin).number(index)
     cipher = scheme.cryptogram.cipher
-    card_key = keys.card_key(cipher, batch.bin, batch.key_version, number, SEQUENCE)
+    card_key = on.keys.card_key(cipher, batch.bin, batch.key_version, number, SEQUENCE)
     counter = application_transaction_counter(batch.generation, place)
     code = dynamic_code(session_key(cipher, card_key, counter))
     return OnlineCredential(number, batch.expiry, code, limit, expires_at)

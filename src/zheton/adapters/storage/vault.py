@@ -1,0 +1,182 @@
+"""The vault's database: cards, leases and the network's journal, for one group at a time."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from zheton.adapters.storage import vault_sqlite as sql
+from zheton.adapters.storage.database import Database
+from zheton.adapters.storage.vault_rows import (
+    journal_entry,
+    read_journalled,
+    read_lease,
+)
+from zheton.adapters.storage.vault_tables import metadata
+from zheton.adapters.storage.vault_tokens import TokenTx
+from zheton.core.debit import Admitted, DebitState, Journalled, Location
+from zheton.roles.tsp.state import Lease
+
+_LEASES, _SEEN = text(sql.LEASES), text(sql.SEEN)
+_BURN, _SPEND, _BIND_SHOP = text(sql.BURN), text(sql.SPEND), text(sql.BIND_SHOP)
+_APPEND, _FINISH = text(sql.APPEND), text(sql.FINISH)
+
+
+class SqlVault:
+    """The vault on any database that `Database` opens; its tables are made if they are missing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        database.create(metadata)
+
+    @contextmanager
+    def transaction(self) -> Iterator["VaultTx"]:
+        """A transaction of the token service and the network together."""
+        with self._database.transaction() as connection:
+            yield VaultTx(connection)
+
+    def leases(self, at: Sequence[Location]) -> Mapping[Location, Lease]:
+        """The leases behind some numbers, read at one moment; unknown ones are left out."""
+        entries = [[a.index, a.bucket, a.bin, a.slot.batch] for a in at]
+        with self._database.reading() as connection:
+            rows = _run(connection, _LEASES, entries)
+            return {Location(row["bin"], row["asked_index"]): read_lease(row) for row in rows}
+
+    def seen(self, keys: Sequence[tuple[int, str]]) -> Mapping[str, Journalled]:
+        """The journal lines of (bucket, repeat key), by repeat key."""
+        with self._database.reading() as connection:
+            return _seen(connection, keys)
+
+    def reversals_due(self, count: int) -> list[Journalled]:
+        """Debits whose issuer has to hear of their reversal, at most `count`."""
+        return self._lines("reversal_due", count)
+
+    def pending(self, count: int) -> list[Journalled]:
+        """Debits without an outcome, at most `count`."""
+        return self._lines("state = 'pending'", count)
+
+    def untold(self, count: int) -> list[Journalled]:
+        """Debits with an outcome that the wallet has not heard of, at most `count`."""
+        return self._lines("NOT told AND state NOT IN ('pending', 'blocked')", count)
+
+    def count_unburnt(self, enrolment: str) -> int:
+        """How many numbers an enrolment's batches still hold."""
+        with self._database.transaction() as connection:
+            tx = VaultTx(connection)
+            found = tx.enrolment(enrolment)
+            return sum(batch.left for batch in tx.batches_of(found[0])) if found else 0
+
+    def _lines(self, condition: str, count: int) -> list[Journalled]:
+        statement = text(f"SELECT * FROM debit WHERE {condition} LIMIT :count")  # noqa: S608
+        with self._database.reading() as connection:
+            rows = connection.execute(statement, {"count": count}).mappings()
+            return [read_journalled(row) for row in rows]
+
+
+class VaultTx(TokenTx):
+    """Single operations of one transaction; those of enrolment and leasing are in `TokenTx`."""
+
+    def burn(self, admitted: Sequence[Admitted]) -> set[Location]:
+        """Set the bits that were clear, where the lease still stands; those that were set now."""
+        by_batch = {(a.debit.at.bin, a.debit.at.slot.batch): a for a in admitted}
+        if len(by_batch) != len(admitted):
+            raise ValueError("a group burns at most one number of a batch")
+        entries = [
+            [0, a.debit.at.bucket, a.debit.at.bin, a.debit.at.slot.batch, a.generation,
+             a.debit.at.slot.mask]
+            for a in admitted
+        ]  # fmt: skip
+        rows = _run(self.connection, _BURN, entries)
+        return {by_batch[row["bin"], row["batch"]].debit.at for row in rows}
+
+    def spend(self, admitted: Sequence[Admitted], day: int) -> set[str]:
+        """Count debits on their cards, at most one a card; the repeat keys that stay in limits."""
+        by_card = {a.card.id: a for a in admitted}
+        if len(by_card) != len(admitted):
+            raise ValueError("a group spends at most once on a card")
+        entries = [
+            [0, a.card.bucket, a.card.id, day, a.card.limits.minor(a.debit.amount)]
+            for a in admitted
+        ]
+        rows = _run(self.connection, _SPEND, entries)
+        return {by_card[row["card"]].debit.repeat_key for row in rows}
+
+    def bind_shop(self, admitted: Sequence[Admitted]) -> set[Location]:
+        """Bind online numbers to the merchant that presents them; those that are its own now."""
+        entries = [
+            [a.debit.at.index, a.debit.at.bucket, a.debit.at.bin, a.debit.place.merchant]
+            for a in admitted
+        ]
+        rows = _run(self.connection, _BIND_SHOP, entries)
+        return {Location(row["bin"], row["number_index"]) for row in rows}
+
+    def append(self, debits: Sequence[Journalled]) -> set[str]:
+        """New journal lines; the repeat keys of those that were not there before."""
+        rows = _run(self.connection, _APPEND, [journal_entry(line) for line in debits])
+        return {row["repeat_key"] for row in rows}
+
+    def finish(self, debits: Sequence[Journalled]) -> set[str]:
+        """Outcomes of lines that are still pending; the ids of those that were."""
+        entries = [
+            [line.at.bucket, line.repeat_key, line.state, line.response_code, line.auth_code,
+             line.issuer_authentication_data.hex(), line.reason]
+            for line in debits
+        ]  # fmt: skip
+        return {row["debit"] for row in _run(self.connection, _FINISH, entries)}
+
+    def seen(self, keys: Sequence[tuple[int, str]]) -> Mapping[str, Journalled]:
+        """The journal lines of (bucket, repeat key), by repeat key."""
+        return _seen(self.connection, keys)
+
+    def change_state(self, debit: Journalled, state: DebitState) -> bool:
+        """Move a line on from the state that `debit` has; whether it still had it."""
+        changed = self.connection.execute(
+            text(
+                "UPDATE debit SET state = :state, told = false WHERE bucket = :bucket"
+                " AND repeat_key = :key AND state = :before"
+            ),
+            {
+                "state": state,
+                "bucket": debit.at.bucket,
+                "key": debit.repeat_key,
+                "before": debit.state,
+            },
+        )
+        return changed.rowcount == 1
+
+    def want_reversal(self, debit: Journalled, due: bool) -> None:
+        """Note that the issuer must hear of a reversal, or that it has."""
+        self._flag("reversal_due", debit, due)
+
+    def mark_told(self, debits: Iterable[Journalled]) -> None:
+        """The wallet has heard of these."""
+        for debit in debits:
+            self._flag("told", debit, True)
+
+    def _flag(self, column: str, debit: Journalled, value: bool) -> None:
+        self.connection.execute(
+            text(
+                f"UPDATE debit SET {column} = :value"  # noqa: S608
+                " WHERE bucket = :bucket AND repeat_key = :key AND state = :state"
+            ),
+            {
+                "value": value,
+                "bucket": debit.at.bucket,
+                "key": debit.repeat_key,
+                "state": debit.state,
+            },
+        )
+
+
+def _seen(connection: Connection, keys: Sequence[tuple[int, str]]) -> dict[str, Journalled]:
+    rows = _run(connection, _SEEN, [list(key) for key in keys])
+    return {row["repeat_key"]: read_journalled(row) for row in rows}
+
+
+def _run(connection: Connection, statement: Any, entries: list[list[Any]]) -> list[Any]:
+    """The rows of a statement for a list of entries; no entries, no round trip."""
+    if not entries:
+        return []
+    return list(connection.execute(statement, {"entries": json.dumps(entries)}).mappings())

@@ -1,0 +1,111 @@
+"""The statements of the hot path in SQLite's words: one JSON list in, the rows that won out.
+
+Each changes rows under a condition and returns those it changed; a group's rows come as one
+JSON array, so that the text of a statement is always the same and stays compiled. The caller
+sees to it that no two entries of a list join the same row.
+"""
+
+LEASES = """
+SELECT j.value ->> 0 AS asked_index,
+       b.bucket, b.bin, b.batch, b.generation, b.status, b.card, b.enrolment, b.device,
+       b.device_class, b.channel, b.key_version, b.expiry, b.until_ms, b.burnt,
+       c.network, c.region, c.status AS card_status, c.par, c.last4, c.expiry AS card_expiry,
+       c.sealed_pan, c.pan_key_version, c.limit_currency, c.debit_max_minor, c.day_max_minor,
+       c.debits_per_day,
+       o.limit_minor, o.currency, o.expires_ms, o.merchant, o.wrong_codes
+FROM json_each(:entries) AS j
+JOIN batch AS b ON b.bucket = j.value ->> 1 AND b.bin = j.value ->> 2 AND b.batch = j.value ->> 3
+JOIN card AS c ON c.bucket = b.bucket AND c.card = b.card
+LEFT JOIN online_number AS o
+  ON o.bucket = b.bucket AND o.bin = b.bin AND o.number_index = j.value ->> 0
+ AND o.generation = b.generation
+"""
+
+# [index, bucket, bin, batch, generation, mask]; all 64 bits set make the batch spent
+BURN = """
+UPDATE batch
+SET burnt = burnt | (j.value ->> 5),
+    status = CASE WHEN burnt | (j.value ->> 5) = -1 THEN 'spent' ELSE 'active' END
+FROM json_each(:entries) AS j
+WHERE batch.bucket = j.value ->> 1 AND batch.bin = j.value ->> 2 AND batch.batch = j.value ->> 3
+  AND batch.generation = j.value ->> 4
+  AND batch.burnt & (j.value ->> 5) = 0
+  AND batch.status IN ('offered', 'provisioned', 'active')
+RETURNING batch.bin, batch.batch
+"""
+
+# [repeat key, bucket, card, day, minor units]
+SPEND = """
+UPDATE card
+SET day = j.value ->> 3,
+    day_minor = (j.value ->> 4) + CASE WHEN day = j.value ->> 3 THEN day_minor ELSE 0 END,
+    day_debits = 1 + CASE WHEN day = j.value ->> 3 THEN day_debits ELSE 0 END
+FROM json_each(:entries) AS j
+WHERE card.bucket = j.value ->> 1 AND card.card = j.value ->> 2
+  AND card.status = 'active'
+  AND (j.value ->> 4) + CASE WHEN card.day = j.value ->> 3 THEN card.day_minor ELSE 0 END
+      <= card.day_max_minor
+  AND CASE WHEN card.day = j.value ->> 3 THEN card.day_debits ELSE 0 END < card.debits_per_day
+RETURNING card.card
+"""
+
+# [index, bucket, bin, merchant]
+BIND_SHOP = """
+UPDATE online_number
+SET merchant = j.value ->> 3
+FROM json_each(:entries) AS j
+WHERE online_number.bucket = j.value ->> 1 AND online_number.bin = j.value ->> 2
+  AND online_number.number_index = j.value ->> 0
+  AND online_number.merchant IN ('', j.value ->> 3)
+RETURNING online_number.bin, online_number.number_index
+"""
+
+# [bucket, repeat key, state, response code, auth code, issuer authentication data (hex), reason]
+FINISH = """
+UPDATE debit
+SET state = j.value ->> 2, response_code = j.value ->> 3, auth_code = j.value ->> 4,
+    issuer_authentication_data = j.value ->> 5, reason = j.value ->> 6
+FROM json_each(:entries) AS j
+WHERE debit.bucket = j.value ->> 0 AND debit.repeat_key = j.value ->> 1
+  AND debit.state = 'pending'
+RETURNING debit.debit
+"""
+
+# [bucket, repeat key]
+SEEN = """
+SELECT d.* FROM json_each(:entries) AS j
+JOIN debit AS d ON d.bucket = j.value ->> 0 AND d.repeat_key = j.value ->> 1
+"""
+
+# Every column of `debit` by name; a line that is there already stays as it is.
+APPEND = """
+INSERT INTO debit (bucket, repeat_key, debit, digest, bin, number_index, generation, card, par,
+  state, amount_minor, currency, acquirer, terminal, merchant, merchant_name, country, category,
+  stan, transmitted, retrieval_reference, received_ms, response_code, auth_code,
+  issuer_authentication_data, reason)
+SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4,
+  j.value ->> 5, j.value ->> 6, j.value ->> 7, j.value ->> 8, j.value ->> 9, j.value ->> 10,
+  j.value ->> 11, j.value ->> 12, j.value ->> 13, j.value ->> 14, j.value ->> 15, j.value ->> 16,
+  j.value ->> 17, j.value ->> 18, j.value ->> 19, j.value ->> 20, j.value ->> 21, j.value ->> 22,
+  j.value ->> 23, j.value ->> 24, j.value ->> 25
+FROM json_each(:entries) AS j WHERE true
+ON CONFLICT (bucket, repeat_key) DO NOTHING
+RETURNING repeat_key
+"""
+
+NEXT_BATCHES = """
+INSERT INTO batch_counter (bucket, bin, next_ordinal) VALUES (:bucket, :bin, :count)
+ON CONFLICT (bucket, bin) DO UPDATE SET next_ordinal = next_ordinal + :count
+WHERE (next_ordinal + :count) * 64 + :bucket <= :last
+RETURNING next_ordinal - :count
+"""
+
+TAKE_PLACE = """
+UPDATE batch SET given = given + 1
+WHERE (bucket, bin, batch) = (
+  SELECT bucket, bin, batch FROM batch
+  WHERE bucket = :bucket AND enrolment = :enrolment AND channel = 'online'
+    AND status IN ('offered', 'active') AND given < 64 AND until_ms > :now LIMIT 1)
+  AND given < 64
+RETURNING *
+"""

@@ -1,0 +1,251 @@
+"""Enrolment and leasing in the vault's database: single operations of one transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, insert, select, text, update
+
+from zheton.adapters.storage import vault_sqlite as sql
+from zheton.adapters.storage.vault_rows import read_batch, read_card, read_enrolment, to_ms
+from zheton.adapters.storage.vault_tables import (
+    batch,
+    card,
+    card_index,
+    device,
+    enrolment,
+    online_number,
+)
+from zheton.core.debit import Location
+from zheton.core.token.batch import BUCKETS, Batch
+from zheton.core.token.domain import Device
+from zheton.core.token.lifecycle import BatchStatus
+from zheton.roles.tsp.state import Card, Enrolment, OnlineNumber, RegisteredDevice
+
+_LIVE = ("offered", "provisioned", "active", "suspended")
+_NEXT_BATCHES, _TAKE_PLACE = text(sql.NEXT_BATCHES), text(sql.TAKE_PLACE)
+
+
+class TokenTx:
+    """What the token service asks of a transaction (`roles.tsp.ports.VaultTx`)."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def card_by_index(self, pan_index: bytes) -> Card | None:
+        """The card of a keyed index."""
+        row = self._one(
+            select(card)
+            .join(
+                card_index,
+                (card_index.c.card_bucket == card.c.bucket) & (card_index.c.card == card.c.card),
+            )
+            .where(card_index.c.bucket == pan_index[0] % BUCKETS)
+            .where(card_index.c.pan_index == pan_index)
+        )
+        return read_card(row) if row else None
+
+    def add_card(self, new: Card, pan_index: bytes, at: datetime) -> None:
+        """A new card and its entry in the index."""
+        self._insert(
+            card,
+            bucket=new.bucket,
+            card=new.id,
+            network=new.network,
+            region=new.region,
+            status=new.status,
+            par=new.par,
+            last4=new.last4,
+            expiry=new.expiry,
+            sealed_pan=new.sealed_pan,
+            pan_key_version=new.pan_key_version,
+            limit_currency=new.limits.currency,
+            debit_max_minor=new.limits.debit_max_minor,
+            day_max_minor=new.limits.day_max_minor,
+            debits_per_day=new.limits.debits_per_day,
+            changed_ms=to_ms(at),
+        )
+        self._insert(
+            card_index,
+            bucket=pan_index[0] % BUCKETS,
+            pan_index=pan_index,
+            card_bucket=new.bucket,
+            card=new.id,
+        )
+
+    def renew_card(self, known: Card, at: datetime) -> None:
+        """Expiry and ciphertext of a card that is enrolled again."""
+        self.connection.execute(
+            update(card)
+            .where(card.c.bucket == known.bucket, card.c.card == known.id)
+            .values(
+                expiry=known.expiry,
+                sealed_pan=known.sealed_pan,
+                pan_key_version=known.pan_key_version,
+                changed_ms=to_ms(at),
+            )
+        )
+
+    def card(self, card_id: str) -> Card | None:
+        """A card by its id, which begins with its bucket."""
+        row = self._one(
+            select(card).where(card.c.bucket == _bucket(card_id), card.c.card == card_id)
+        )
+        return read_card(row) if row else None
+
+    def add_enrolment(self, new: Enrolment, at: datetime) -> None:
+        """A new claim to a card."""
+        self._insert(
+            enrolment,
+            bucket=new.bucket,
+            enrolment=new.id,
+            card=new.card,
+            delivery=new.delivery,
+            **_claim(new, at),
+        )
+
+    def enrolment(self, enrolment_id: str) -> tuple[Enrolment, Card] | None:
+        """A claim by its id, with its card."""
+        row = self._one(
+            select(enrolment).where(
+                enrolment.c.bucket == _bucket(enrolment_id),
+                enrolment.c.enrolment == enrolment_id,
+            )
+        )
+        if row is None:
+            return None
+        found = read_enrolment(row)
+        behind = self.card(found.card)
+        return (found, behind) if behind else None
+
+    def change_enrolment(self, before: Enrolment, after: Enrolment, at: datetime) -> bool:
+        """Write `after` where status and tries are still those of `before`; whether it did."""
+        changed = self.connection.execute(
+            update(enrolment)
+            .where(enrolment.c.bucket == before.bucket, enrolment.c.enrolment == before.id)
+            .where(enrolment.c.status == before.status)
+            .where(enrolment.c.tries_left == before.tries_left)
+            .values(**_claim(after, at))
+        )
+        return changed.rowcount == 1
+
+    def add_device(self, new: RegisteredDevice) -> None:
+        """A device, or the same device again."""
+        if self.device(new.id) is None:
+            self._insert(device, device=new.id, serial=new.serial, device_class=new.device)
+
+    def device(self, device_id: str) -> RegisteredDevice | None:
+        """A device by its id."""
+        row = self._one(select(device).where(device.c.device == device_id))
+        if row is None:
+            return None
+        return RegisteredDevice(row["device"], row["serial"], Device(row["device_class"]))
+
+    def next_batches(self, token_bin: str, bucket: int, count: int, end: int) -> list[int]:
+        """`count` batch indexes of a bucket never handed out before, all below `end`."""
+        first = self.connection.execute(
+            _NEXT_BATCHES,
+            {"bin": token_bin, "bucket": bucket, "count": count, "last": end - 1 + BUCKETS},
+        ).scalar()
+        if first is None:
+            return []
+        return [(first + i) * BUCKETS + bucket for i in range(count)]
+
+    def add_batches(self, batches: Sequence[Batch]) -> None:
+        """New leases."""
+        for new in batches:
+            self._insert(
+                batch,
+                bucket=new.bucket,
+                bin=new.bin,
+                batch=new.batch,
+                generation=new.generation,
+                status=new.status,
+                card=new.card,
+                enrolment=new.enrolment,
+                device=new.device_id,
+                device_class=new.device,
+                channel=new.channel,
+                key_version=new.key_version,
+                expiry=new.expiry,
+                until_ms=to_ms(new.until),
+            )
+
+    def batches_of(self, claim: Enrolment) -> list[Batch]:
+        """The leases of an enrolment that may still pay or are suspended."""
+        rows = self.connection.execute(
+            select(batch)
+            .where(batch.c.bucket == claim.bucket, batch.c.enrolment == claim.id)
+            .where(batch.c.status.in_(_LIVE))
+        ).mappings()
+        return [read_batch(row) for row in rows]
+
+    def set_batch_status(self, batches: Sequence[Batch], status: BatchStatus) -> None:
+        """Change the status of leases that still have the status they are given with."""
+        for one in batches:
+            self.connection.execute(
+                update(batch)
+                .where(batch.c.bucket == one.bucket, batch.c.bin == one.bin)
+                .where(batch.c.batch == one.batch, batch.c.generation == one.generation)
+                .where(batch.c.status == one.status)
+                .values(status=status)
+            )
+
+    def take_online_place(self, claim: Enrolment, now: datetime) -> tuple[Batch, int] | None:
+        """A place never given out before in an online batch of the enrolment, if one has any."""
+        found = (
+            self.connection.execute(
+                _TAKE_PLACE, {"bucket": claim.bucket, "enrolment": claim.id, "now": to_ms(now)}
+            )
+            .mappings()
+            .first()
+        )
+        return (read_batch(found), found["given"] - 1) if found else None
+
+    def add_online_number(self, new: OnlineNumber) -> None:
+        """Bind an online number."""
+        self._insert(
+            online_number,
+            bucket=Location(new.bin, new.index).bucket,
+            bin=new.bin,
+            number_index=new.index,
+            generation=new.generation,
+            limit_minor=new.limit_minor,
+            currency=new.currency,
+            expires_ms=to_ms(new.expires_at),
+            merchant=new.merchant,
+        )
+
+    def wrong_code(self, at: Location) -> None:
+        """Count a wrong dynamic code."""
+        self.connection.execute(
+            update(online_number)
+            .where(online_number.c.bucket == at.bucket, online_number.c.bin == at.bin)
+            .where(online_number.c.number_index == at.index)
+            .values(wrong_codes=online_number.c.wrong_codes + 1)
+        )
+
+    def _insert(self, table: Table, **values: Any) -> None:
+        self.connection.execute(insert(table), values)
+
+    def _one(self, statement: Any) -> Any:
+        return self.connection.execute(statement).mappings().first()
+
+
+def _claim(claim: Enrolment, at: datetime) -> dict[str, Any]:
+    """What of an enrolment changes."""
+    return {
+        "status": claim.status,
+        "code_mac": claim.code_mac,
+        "code_until_ms": to_ms(claim.code_until) if claim.code_until else 0,
+        "tries_left": claim.tries_left,
+        "changed_ms": to_ms(at),
+    }
+
+
+def _bucket(name: str) -> int:
+    """The bucket of a card or an enrolment, which its id begins with; -1 where it is no id."""
+    try:
+        return int(name[:2], 16)
+    except ValueError:
+        return -1

@@ -1,0 +1,17 @@
+"""What the wallet-facing verbs of the token service need of the world, put together once."""
+
+from dataclasses import dataclass
+
+from zheton.roles.tsp.ports import Entropy, IssuerLink, Keys, Vault
+from zheton.roles.tsp.state import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class TokenDesk:
+    """Where wallets enrol cards and fetch numbers."""
+
+    keys: Keys
+    vault: Vault
+    issuer: IssuerLink
+    rules: Rules
+    entropy: Entropy

@@ -1,0 +1,175 @@
+"""Filling a device: numbers are leased, their session keys derived and wrapped for its chip alone.
+
+The package is a whole SCP03 session of the payment domain, made without talking to the chip: its
+challenge is pseudo-random, so it follows from the counter that the chip says. Wallet and companion
+carry it as ciphertext.
+"""
+
+from calendar import monthrange
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from zheton.core.country import country
+from zheton.core.decline import Decline, Reason
+from zheton.core.emv.apdu import Command
+from zheton.core.emv.issuance import profile_of
+from zheton.core.emv.keys import session_key
+from zheton.core.emv.perso import (
+    BATCH_HEADER,
+    CARD_PROFILE,
+    CREDENTIALS,
+    PAYMENT_DOMAIN_AID,
+    BatchHeader,
+    Credential,
+    Credentials,
+    Dgi,
+    store_data_commands,
+)
+from zheton.core.errors import NotFoundError
+from zheton.core.policy.rule import Moment, Question
+from zheton.core.scheme import Scheme
+from zheton.core.scp03.channel import SecurityLevel
+from zheton.core.scp03.host import HostSession, initialize_update
+from zheton.core.scp03.keys import CHALLENGE_BYTES, derive_session, pseudo_random_challenge
+from zheton.core.token.batch import BATCH_SIZE, Batch, application_transaction_counter
+from zheton.core.token.domain import Channel
+from zheton.core.token.lifecycle import BatchStatus
+from zheton.roles.tsp.desk import TokenDesk
+from zheton.roles.tsp.examine import SEQUENCE
+from zheton.roles.tsp.lease import Use, lease
+from zheton.roles.tsp.ports import Keys, Vault
+from zheton.roles.tsp.standing import standing
+from zheton.roles.tsp.state import Card, Enrolment, RegisteredDevice
+
+BATCHES_MAX = 4  # what one package may bring
+_SELECT = 0xA4
+_LANGUAGE = "ruen"
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """Commands for the chip, in order, each of which it must answer with 9000."""
+
+    commands: tuple[bytes, ...]
+    numbers: int
+
+
+def provision(
+    on: TokenDesk,
+    enrolment_id: str,
+    device_id: str,
+    *,
+    counter: int,
+    batches: int,
+    now: datetime,
+) -> Package | Decline:
+    """The card and `batches` new batches as a package for the chip whose domain counts `counter`.
+
+    The leases are committed before the package exists. NotFoundError for an unknown enrolment or
+    device, ConflictError where the enrolment is not active.
+    """
+    with on.vault.transaction() as tx:
+        enrolment, card = standing(tx, enrolment_id)
+        device = tx.device(device_id)
+        if device is None:
+            raise NotFoundError("There is no such device; register it first.")
+        decision = on.rules.policy.decide(
+            Question(
+                Moment.PROVISIONING,
+                country(card.region),
+                card.network,
+                now.date(),
+                Channel.TILL,
+                device.device,
+            )
+        )
+        if not decision.allowed:
+            return Decline(Reason.POLICY, decision.text, decision.rule)
+        scheme = on.rules.schemes.named(card.network)
+        use = Use(device.id, device.device, Channel.TILL)
+        count = min(max(batches, 1), BATCHES_MAX)
+        leased = lease(tx, on.keys, scheme, enrolment, use, count, now)
+    dgis = [_profile(scheme, enrolment, card)]
+    for batch in leased:
+        dgis += _batch(on.keys, scheme, enrolment, batch, now)
+    return Package(_wrapped(on, device, counter, dgis), count * BATCH_SIZE)
+
+
+def provisioned(vault: Vault, enrolment_id: str) -> None:
+    """The chip has taken the package: its batches are on the device."""
+    with vault.transaction() as tx:
+        found = tx.enrolment(enrolment_id)
+        if found is None:
+            raise NotFoundError("There is no such card; enrol it first.")
+        offered = [
+            batch
+            for batch in tx.batches_of(found[0])
+            if batch.status is BatchStatus.OFFERED and batch.channel is Channel.TILL
+        ]
+        tx.set_batch_status(offered, BatchStatus.PROVISIONED)
+
+
+def _profile(scheme: Scheme, enrolment: Enrolment, card: Card) -> Dgi:
+    profile = profile_of(
+        scheme,
+        card_ref=bytes.fromhex(enrolment.id),
+        par=card.par,
+        priority=1,
+        language=_LANGUAGE,
+        issuer_country=country(card.region).numeric,
+        currency=card.limits.currency,
+    )
+    return Dgi(CARD_PROFILE, profile.encode())
+
+
+def _batch(
+    keys: Keys, scheme: Scheme, enrolment: Enrolment, batch: Batch, now: datetime
+) -> list[Dgi]:
+    reference = batch_reference(batch)
+    year, month = 2000 + int(batch.expiry[:2]), int(batch.expiry[2:])
+    header = BatchHeader(
+        card_ref=bytes.fromhex(enrolment.id),
+        batch_ref=reference,
+        expiry=f"{batch.expiry}{monthrange(year, month)[1]:02d}",
+        effective=f"{now:%y%m}01",
+        derivation_key_index=batch.key_version,
+        pan_sequence_number=SEQUENCE,
+    )
+    credentials = tuple(_credential(keys, scheme, batch, place) for place in range(BATCH_SIZE))
+    return [
+        Dgi(BATCH_HEADER, header.encode()),
+        Dgi(CREDENTIALS, Credentials(reference, credentials).encode()),
+    ]
+
+
+def batch_reference(batch: Batch) -> bytes:
+    """The 8 bytes that name a lease on the chip: BIN, batch index and generation."""
+    return (int(batch.bin) << 34 | batch.batch << 10 | batch.generation).to_bytes(8, "big")
+
+
+def _credential(keys: Keys, scheme: Scheme, batch: Batch, place: int) -> Credential:
+    cipher = scheme.cryptogram.cipher
+    number = keys.token_range(batch.bin).number(batch.first_index + place)
+    counter = application_transaction_counter(batch.generation, place)
+    card_key = keys.card_key(cipher, batch.bin, batch.key_version, number, SEQUENCE)
+    return Credential(number, counter, session_key(cipher, card_key, counter))
+
+
+def _wrapped(
+    on: TokenDesk, device: RegisteredDevice, counter: int, dgis: Sequence[Dgi]
+) -> tuple[bytes, ...]:
+    """SELECT, INITIALIZE UPDATE, EXTERNAL AUTHENTICATE and the sealed STORE DATA commands."""
+    static = on.keys.device_keys(device.serial)
+    host_challenge = on.entropy.take(CHALLENGE_BYTES)
+    card_challenge = pseudo_random_challenge(static, counter, PAYMENT_DOMAIN_AID)
+    session = HostSession(
+        derive_session(static, host_challenge, card_challenge), SecurityLevel.C_DECRYPTION_C_MAC
+    )
+    commands = [
+        Command(0x00, _SELECT, 0x04, 0x00, PAYMENT_DOMAIN_AID, le=256),
+        initialize_update(host_challenge),
+        session.external_authenticate(host_challenge, card_challenge),
+        *(session.wrap(command) for command in store_data_commands(dgis)),
+    ]
+    return tuple(command.encode() for command in commands)
