@@ -74,7 +74,14 @@ def test_any_file_locator_is_bounded(value: bytes) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    ["", "8001", "8002028001", "7704820202 80", "770E820202808202028094040801 0100", "700482020280"],
+    [
+        "",
+        "8001",
+        "8002028001",
+        "7704820202 80",
+        "770E820202808202028094040801 0100",
+        "700482020280",
+    ],
 )
 def test_malformed_processing_options(data: str) -> None:
     with pytest.raises(DecodeError):
