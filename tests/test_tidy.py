@@ -5,19 +5,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "zheton"
-PURE = {
+PURE = {  # no I/O, clock, randomness or thread can be reached through these
     "__future__",
     "abc",
     "bisect",
+    "calendar",
     "collections",
+    "contextlib",
     "dataclasses",
     "datetime",
     "decimal",
     "difflib",
     "enum",
     "functools",
+    "hashlib",
     "hmac",
     "itertools",
+    "json",
+    "operator",
     "re",
     "struct",
     "types",

@@ -32,8 +32,8 @@ def retail_mac(key: bytes, padded: bytes) -> bytes:
 
     The chain runs in single DES under the left half; only the last block goes through both.
     """
-    if len(key) != 16 or not padded:
-        raise EncodeError("it takes a key of 16 bytes and at least one block", field="retail MAC")
+    if len(key) != 16 or not padded or len(padded) % des.BLOCK_BYTES:
+        raise EncodeError("it takes a key of 16 bytes and whole blocks", field="retail MAC")
     chain = bytes(des.BLOCK_BYTES)
     if len(padded) > des.BLOCK_BYTES:
         chain = des.encrypt_cbc(key[:8], chain, padded[: -des.BLOCK_BYTES])[-des.BLOCK_BYTES :]
