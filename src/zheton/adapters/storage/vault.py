@@ -84,7 +84,7 @@ class VaultTx(TokenTx):
         if len(by_batch) != len(admitted):
             raise ValueError("a group burns at most one number of a batch")
         entries = [
-            [0, a.debit.at.bucket, a.debit.at.bin, a.debit.at.slot.batch, a.generation,
+            [a.debit.at.bucket, a.debit.at.bin, a.debit.at.slot.batch, a.generation,
              a.debit.at.slot.mask]
             for a in admitted
         ]  # fmt: skip
@@ -97,8 +97,7 @@ class VaultTx(TokenTx):
         if len(by_card) != len(admitted):
             raise ValueError("a group spends at most once on a card")
         entries = [
-            [0, a.card.bucket, a.card.id, day, a.card.limits.minor(a.debit.amount)]
-            for a in admitted
+            [a.card.bucket, a.card.id, day, a.card.limits.minor(a.debit.amount)] for a in admitted
         ]
         rows = _run(self.connection, _SPEND, entries)
         return {by_card[row["card"]].debit.repeat_key for row in rows}

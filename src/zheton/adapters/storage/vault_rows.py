@@ -11,7 +11,7 @@ from zheton.core.token.domain import Channel, Device, Limits
 from zheton.core.token.lifecycle import BatchStatus, CardStatus
 from zheton.roles.tsp.state import Card, Enrolment, Lease, OnlineNumber
 
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 

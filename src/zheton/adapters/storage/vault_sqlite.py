@@ -21,35 +21,35 @@ LEFT JOIN online_number AS o
  AND o.generation = b.generation
 """
 
-# [index, bucket, bin, batch, generation, mask]; all 64 bits set make the batch spent
+# Entries: bucket, bin, batch, generation, mask. All 64 bits set make it spent
 BURN = """
 UPDATE batch
-SET burnt = burnt | (j.value ->> 5),
-    status = CASE WHEN burnt | (j.value ->> 5) = -1 THEN 'spent' ELSE 'active' END
+SET burnt = burnt | (j.value ->> 4),
+    status = CASE WHEN burnt | (j.value ->> 4) = -1 THEN 'spent' ELSE 'active' END
 FROM json_each(:entries) AS j
-WHERE batch.bucket = j.value ->> 1 AND batch.bin = j.value ->> 2 AND batch.batch = j.value ->> 3
-  AND batch.generation = j.value ->> 4
-  AND batch.burnt & (j.value ->> 5) = 0
+WHERE batch.bucket = j.value ->> 0 AND batch.bin = j.value ->> 1 AND batch.batch = j.value ->> 2
+  AND batch.generation = j.value ->> 3
+  AND batch.burnt & (j.value ->> 4) = 0
   AND batch.status IN ('offered', 'provisioned', 'active')
 RETURNING batch.bin, batch.batch
 """
 
-# [repeat key, bucket, card, day, minor units]
+# Entries: bucket, card, day, minor units
 SPEND = """
 UPDATE card
-SET day = j.value ->> 3,
-    day_minor = (j.value ->> 4) + CASE WHEN day = j.value ->> 3 THEN day_minor ELSE 0 END,
-    day_debits = 1 + CASE WHEN day = j.value ->> 3 THEN day_debits ELSE 0 END
+SET day = j.value ->> 2,
+    day_minor = (j.value ->> 3) + CASE WHEN day = j.value ->> 2 THEN day_minor ELSE 0 END,
+    day_debits = 1 + CASE WHEN day = j.value ->> 2 THEN day_debits ELSE 0 END
 FROM json_each(:entries) AS j
-WHERE card.bucket = j.value ->> 1 AND card.card = j.value ->> 2
+WHERE card.bucket = j.value ->> 0 AND card.card = j.value ->> 1
   AND card.status = 'active'
-  AND (j.value ->> 4) + CASE WHEN card.day = j.value ->> 3 THEN card.day_minor ELSE 0 END
+  AND (j.value ->> 3) + CASE WHEN card.day = j.value ->> 2 THEN card.day_minor ELSE 0 END
       <= card.day_max_minor
-  AND CASE WHEN card.day = j.value ->> 3 THEN card.day_debits ELSE 0 END < card.debits_per_day
+  AND CASE WHEN card.day = j.value ->> 2 THEN card.day_debits ELSE 0 END < card.debits_per_day
 RETURNING card.card
 """
 
-# [index, bucket, bin, merchant]
+# Entries: index, bucket, bin, merchant.
 BIND_SHOP = """
 UPDATE online_number
 SET merchant = j.value ->> 3
@@ -60,7 +60,7 @@ WHERE online_number.bucket = j.value ->> 1 AND online_number.bin = j.value ->> 2
 RETURNING online_number.bin, online_number.number_index
 """
 
-# [bucket, repeat key, state, response code, auth code, issuer authentication data (hex), reason]
+# Entries: bucket, repeat key, state, response code, auth code, tag 91 in hex, reason.
 FINISH = """
 UPDATE debit
 SET state = j.value ->> 2, response_code = j.value ->> 3, auth_code = j.value ->> 4,
@@ -71,7 +71,7 @@ WHERE debit.bucket = j.value ->> 0 AND debit.repeat_key = j.value ->> 1
 RETURNING debit.debit
 """
 
-# [bucket, repeat key]
+# Entries: bucket, repeat key.
 SEEN = """
 SELECT d.* FROM json_each(:entries) AS j
 JOIN debit AS d ON d.bucket = j.value ->> 0 AND d.repeat_key = j.value ->> 1

@@ -1,1 +1,1 @@
-"""The one-time number: its shape, its batches, what may become of them, and where it may be used."""
+"""The one-time number: its shape, its batches, what becomes of them, and where it may be used."""

@@ -192,7 +192,7 @@ def _step(on: Switch, request: Message, debit: Debit, outcome: Outcome) -> Step:
 
 
 def _repeated(request: Message, debit: Debit, line: Journalled) -> Step:
-    """A message that was seen before: its stored answer, or a refusal if it asks for other things."""
+    """A message that was seen before: its stored answer, or a refusal if it asks for more."""
     if line.state in (DebitState.BLOCKED, DebitState.REVERSED):
         return _declined(request, Decline(Reason.REVERSED, "This debit has been reversed."))
     if line.digest != debit.digest:

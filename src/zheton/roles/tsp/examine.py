@@ -77,7 +77,7 @@ def _judge(
             card.expiry,
             card.sealed_pan,
             card.pan_key_version,
-        ),  # fmt: skip
+        ),
         session_key=key if debit.channel is Channel.TILL else None,
         binds_shop=lease.online is not None and not lease.online.merchant,
         refusal=_may_not_pay(debit, lease, rules, now),

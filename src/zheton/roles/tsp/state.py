@@ -71,7 +71,7 @@ class OnlineNumber:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """All that is known of a number: its batch, its card, and its binding if it is an online one."""
+    """All that is known of a number: its batch, its card, and an online one's binding."""
 
     batch: Batch
     card: Card

@@ -82,7 +82,7 @@ def transact(
                 limit.currency.numeric,
                 expires_at,
                 merchant,
-            )  # fmt: skip
+            )
         )
     number = on.keys.token_range(batch.bin).number(index)
     cipher = scheme.cryptogram.cipher
