@@ -1,0 +1,21 @@
+// The cardholder's debits, newest first, as the wallet knows them.
+
+import { byId, element } from "./dom.js";
+import { money, named, text, time } from "./words.js";
+
+export function render(debits) {
+  const items = debits.map((debit) =>
+    element(
+      "li",
+      { "data-state": debit.state },
+      element("span", { class: "merchant" }, debit.merchant),
+      element("span", { class: "sum" }, money(debit.amount, debit.currency)),
+      element("time", {}, time(debit.at)),
+      element("span", { class: "state" }, named("state", debit.state)),
+      element("span", { class: "last4" }, debit.number_last4 ? `•••• ${debit.number_last4}` : ""),
+    ),
+  );
+  byId("history").replaceChildren(
+    ...(items.length ? items : [element("li", { class: "none" }, text("history.empty"))]),
+  );
+}

@@ -1,0 +1,71 @@
+// The band and the till: two displays and what stands between them.
+
+import { byId, element } from "./dom.js";
+import { money, said, text } from "./words.js";
+
+const DISPLAYS = { band: byId("band-screen"), till: byId("till-display") };
+const REFUSED_MARK = "✕";
+const APPROVED_MARK = "✓";
+
+/** Shows lines on the display of the band or the till in a tone: idle, busy, good or bad. */
+export function display(who, lines, tone = "idle") {
+  const place = DISPLAYS[who];
+  if (!place) return;
+  place.dataset.tone = tone;
+  const mark = { good: APPROVED_MARK, bad: REFUSED_MARK }[tone];
+  place.replaceChildren(
+    ...(mark ? [element("span", { class: "mark", "aria-hidden": "true" }, mark)] : []),
+    ...lines.map((line) => element("span", { class: "line" }, said(String(line)))),
+  );
+}
+
+/** What both displays show before a tap. */
+export function idle(band, merchant, amount, currency) {
+  byId("stage").dataset.channel = merchant?.channel ?? "till";
+  byId("stage").dataset.state = "idle";
+  byId("till-address").textContent = merchant?.channel === "online" ? merchant.name : "";
+  byId("band-caption").textContent = band.name;
+  byId("till-caption").textContent = merchant ? `${merchant.name}, ${merchant.city}` : "";
+  display("band", bandLines(band));
+  if (!merchant) return;
+  const asks = text(merchant.channel === "online" ? "till.online" : "till.present");
+  display("till", [money(amount, currency), asks]);
+}
+
+function bandLines(band) {
+  const left = text("band.left", { count: band.credentials_left });
+  return [band.card_title ?? "", left, text(band.armed ? "band.armed" : "band.locked")];
+}
+
+/** Clears what the last tap left and starts the waves. */
+export function begin() {
+  byId("stage").dataset.state = "busy";
+  byId("receipt").hidden = true;
+  byId("result").textContent = text("result.busy");
+  byId("result").dataset.tone = "busy";
+}
+
+/** The outcome in words, and the receipt where the till printed one. */
+export function finish({ approved, text: words, number_last4: last4, elapsed_ms: elapsed, receipt }) {
+  const state = approved ? "good" : "bad";
+  byId("stage").dataset.state = state;
+  byId("result").dataset.tone = state;
+  const parts = [said(words)];
+  if (last4) parts.push(text("result.number", { last4 }));
+  if (elapsed !== undefined) parts.push(text("result.elapsed", { ms: Math.round(elapsed) }));
+  byId("result").textContent = parts.join(" · ");
+  const lines = Object.entries(receipt ?? {});
+  byId("receipt").hidden = lines.length === 0;
+  byId("receipt").replaceChildren(
+    ...lines.flatMap(([name, value]) => [
+      element("dt", {}, said(name.replaceAll("_", " "))),
+      element("dd", {}, said(String(value))),
+    ]),
+  );
+}
+
+/** A tap that could not be carried out. */
+export function fail() {
+  byId("stage").dataset.state = "idle";
+  byId("result").textContent = "";
+}
