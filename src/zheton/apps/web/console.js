@@ -7,7 +7,7 @@ import * as history from "./history.js";
 import * as pay from "./pay.js";
 import * as saw from "./saw.js";
 import * as stage from "./stage.js";
-import { apply, choose, onLanguage, text } from "./words.js";
+import { apply, choose, learnCountries, onLanguage, text } from "./words.js";
 import * as xray from "./xray.js";
 
 const state = { lab: null, steps: [], parties: [], debits: [], done: null, tapping: false };
@@ -39,6 +39,7 @@ function connect() {
 
 async function loadLab() {
   state.lab = await get("/api/lab");
+  learnCountries(state.lab.countries);
   pay.render(state.lab);
   byId("version").textContent = state.lab.version;
   byId("tap").disabled = false;

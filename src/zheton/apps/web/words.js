@@ -8,6 +8,7 @@ const REMEMBERED = "zheton-language";
 
 let language = remembered() ?? (navigator.language.startsWith("ru") ? "ru" : "en");
 const listeners = [];
+const countryCodes = new Map(); // by English name
 
 function remembered() {
   try {
@@ -38,6 +39,7 @@ export function named(kind, name) {
 export function said(words) {
   const { said: phrases, patterns } = LOCALES[language];
   if (Object.hasOwn(phrases, words)) return phrases[words];
+  if (countryCodes.has(words)) return countryName(countryCodes.get(words), words);
   for (const [pattern, into] of patterns) {
     const found = pattern.exec(words);
     if (found) return into.replace(/\$(\d)/g, (_, place) => said(found[place]));
@@ -88,6 +90,11 @@ export function time(at) {
   if (Number.isNaN(when.getTime())) return String(at ?? "");
   const shape = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
   return new Intl.DateTimeFormat(language, shape).format(when);
+}
+
+/** Remembers the English names of countries, so that sentences that hold one can be translated. */
+export function learnCountries(countries) {
+  for (const { code, name } of countries) countryCodes.set(name, code);
 }
 
 /** The name of a country of ISO 3166 in the page's language, or the name that the server gave. */
