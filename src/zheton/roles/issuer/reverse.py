@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from zheton.core.decline import Decline, Reason
+from zheton.core.decline import RESPONSE_CODE, Decline, Reason
 from zheton.roles.issuer.book import Book
 from zheton.roles.issuer.ledger import entry
 from zheton.roles.issuer.request import Request
@@ -18,7 +18,8 @@ def reverse(book: Book, request: Request, now: datetime) -> Decline | None:
     """
     original = book.answered(request.original_id)
     if original is None:
-        book.answer(Answered(request.original_id, RequestKind.OVERTAKEN, b"", "", "12"))
+        refused = RESPONSE_CODE[Reason.REVERSED]
+        book.answer(Answered(request.original_id, RequestKind.OVERTAKEN, b"", "", refused))
     if original is None or original.kind is RequestKind.OVERTAKEN:
         return Decline(Reason.NO_ORIGINAL, "The original is not known here; it will be refused.")
     if original.response_code != "00" or original.kind is not RequestKind.PURCHASE:

@@ -1,17 +1,26 @@
 """Purchases: each refusal, the hold, the repeat, and two debits in one group."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from zheton.adapters.issuer_file import bundled
+from zheton.adapters.outbox import Outbox
+from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.issuer import IssuerDatabase
 from zheton.core.iso8583.dialect import DIALECT
 from zheton.core.iso8583.message import Message, decode, encode
+from zheton.roles.issuer.enrol import enrol
+from zheton.roles.issuer.handle import handle
+from zheton.roles.issuer.state import Bank
 
 Ask = Callable[..., list[Message]]
 Make = Callable[..., Message]
 Funds = Callable[..., tuple[int, int]]
+NOW = datetime(2019, 8, 30, 9, 0, tzinfo=UTC)
 BORIS, VERA = "5413330089020110", "5413330089001037"
 
 
@@ -135,3 +144,23 @@ def test_nothing_is_kept_when_the_group_breaks_off(
             ask(purchase())
     assert funds() == (25_000_000, 0)
     assert ask(purchase())[0][39] == "00"
+
+
+def test_one_request_at_many_connections_at_once_is_held_once(
+    bank: Bank, purchase: Make, tmp_path: Path
+) -> None:
+    database = Database(f"sqlite:///{tmp_path}/issuer.db")
+    store = IssuerDatabase(database)
+    enrol(bundled().cardholders, bank, store, NOW)
+    requests = [purchase(1), purchase(2)]
+
+    def ask_once(_: int) -> list[Message]:
+        return handle(requests, bank, store, Outbox(), NOW)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask_once, range(16)))
+    assert all(answer == answers[0] for answer in answers)
+    with store.transaction() as transaction:
+        anna = transaction.accounts()[0]
+        assert transaction.trial_balance()[anna.held] == 2 * 35_000
+    database.close()
