@@ -1,4 +1,4 @@
-"""The data elements of ISO 8583:1987 (table 6), and the dialects made of them.
+"""The data elements of ISO 8583:1987, and the dialects made of them.
 
 `DIALECT` is the one of docs/dialect.md. `PACKED` has BCD digits, lengths and MTI, as hosts of that
 age like it: that a dialect is data shows in how little of it is code.

@@ -1,7 +1,10 @@
 """The messages that an acquirer sends, and what an answer must repeat to be believed."""
 
+from collections.abc import Mapping
+
 from zheton.core.clearing import PURCHASE
 from zheton.core.iso8583 import subelements
+from zheton.core.iso8583.content import Value
 from zheton.core.iso8583.match import Original, response_mti
 from zheton.core.iso8583.message import Message
 from zheton.core.token.domain import Channel
@@ -15,7 +18,7 @@ _CONDITION = {Channel.TILL: "00", Channel.ONLINE: "59"}  # DE25
 def purchase(record: Record, sale: Sale) -> Message:
     """The 0100 of a sale (docs/dialect.md)."""
     acceptor, entry = record.acceptor, sale.entry
-    fields: dict[int, str | bytes] = {
+    fields: dict[int, Value] = {
         **_echoed(record),
         12: f"{record.local_time:%H%M%S}",
         13: f"{record.local_time:%m%d}",
@@ -45,9 +48,7 @@ def reversal(record: Record, *, repeat: bool) -> Message:
     return Message(
         REVERSAL_REPEAT if repeat else REVERSAL,
         {
-            **_echoed(record),
-            7: record.reversal_transmitted,
-            11: record.reversal_stan,
+            **_echoed_in_reversal(record),
             32: record.acquirer_id,
             42: f"{record.acceptor.id:<15}",
             90: original.encode(),
@@ -57,13 +58,24 @@ def reversal(record: Record, *, repeat: bool) -> Message:
 
 def answers(message: Message, record: Record) -> bool:
     """Whether a message is the 0110 of this sale and of no other number, amount or till."""
-    echoed = _echoed(record)
-    return message.mti == response_mti(REQUEST) and all(
-        message.get(number) == value for number, value in echoed.items()
-    )
+    return message.mti == response_mti(REQUEST) and _repeats(message, _echoed(record))
 
 
-def _echoed(record: Record) -> dict[int, str | bytes]:
+def answers_reversal(message: Message, record: Record) -> bool:
+    """Whether a message is the 0410 of this sale's reversal, and of no other's."""
+    own = _echoed_in_reversal(record)
+    return message.mti == response_mti(REVERSAL) and _repeats(message, own)
+
+
+def _repeats(message: Message, fields: Mapping[int, Value]) -> bool:
+    return all(message.get(number) == value for number, value in fields.items())
+
+
+def _echoed_in_reversal(record: Record) -> dict[int, Value]:
+    return {**_echoed(record), 7: record.reversal_transmitted, 11: record.reversal_stan}
+
+
+def _echoed(record: Record) -> dict[int, Value]:
     """What request and answer have in common."""
     return {
         2: record.number,

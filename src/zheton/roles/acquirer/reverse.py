@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from zheton.core.errors import ConflictError, NotFoundError
-from zheton.core.iso8583.match import response_mti
 from zheton.core.iso8583.message import Message
 from zheton.roles.acquirer import request
 from zheton.roles.acquirer.ports import AcquirerStore
@@ -17,8 +16,8 @@ from zheton.roles.acquirer.reference import references
 from zheton.roles.acquirer.state import Cause, Record, Status
 
 GROUP_MAX = 500
-# 00 taken back, 25 never seen: either way nothing is held for the sale any more.
-_SETTLED = frozenset({"00", "25"})
+# 00 taken back; 25 never seen; 12 or 14, and so never approved: nothing is held for the sale.
+_SETTLED = frozenset({"00", "12", "14", "25"})
 
 
 def cancel(rrn: str, store: AcquirerStore) -> Record:
@@ -77,7 +76,7 @@ def reversals_due(store: AcquirerStore, now: datetime) -> list[Message]:
 
 
 def reversals_answered(answers: Sequence[Message], store: AcquirerStore) -> list[Record]:
-    """Journal 0410 answers; a sale is reversed if its own reversal was taken (00) or unknown (25).
+    """Journal 0410 answers; a sale is reversed if its own says that nothing is held any more.
 
     Any other answer leaves it reversing, to be asked again. Returns the records now reversed.
     """
@@ -95,8 +94,6 @@ def reversals_answered(answers: Sequence[Message], store: AcquirerStore) -> list
 def _confirms(answer: Message, record: Record) -> bool:
     return (
         record.status is Status.REVERSING
-        and answer.mti == response_mti(request.REVERSAL)
-        and answer.text(11) == record.reversal_stan
-        and answer.text(7) == record.reversal_transmitted
+        and request.answers_reversal(answer, record)
         and answer.text(39) in _SETTLED
     )

@@ -241,7 +241,9 @@ def test_what_got_no_answer_is_reversed_until_that_is_confirmed(store: AcquirerD
     assert reversals_due(store, NOW) == []
 
 
-@pytest.mark.parametrize("changes", [{11: "999999"}, {7: "0101000000"}, {37: "0" * 12}])
+@pytest.mark.parametrize(
+    "changes", [{11: "999999"}, {7: "0101000000"}, {37: "0" * 12}, {4: "1" * 12}]
+)
 def test_the_answer_to_another_reversal_confirms_nothing(
     store: AcquirerDatabase, changes: dict[int, str | bytes]
 ) -> None:
