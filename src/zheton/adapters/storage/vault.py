@@ -1,7 +1,7 @@
 """The vault's database: cards, leases and the network's journal, for one group at a time."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +21,7 @@ from zheton.roles.tsp.state import Lease
 
 _LEASES, _SEEN = text(sql.LEASES), text(sql.SEEN)
 _BURN, _SPEND, _BIND_SHOP = text(sql.BURN), text(sql.SPEND), text(sql.BIND_SHOP)
+_UNTOLD = text(sql.UNTOLD)
 _APPEND, _FINISH = text(sql.APPEND), text(sql.FINISH)
 
 
@@ -57,9 +58,11 @@ class SqlVault:
         """Debits without an outcome, at most `count`."""
         return self._lines("state = 'pending'", count)
 
-    def untold(self, count: int) -> list[Journalled]:
-        """Debits with an outcome that the wallet has not heard of, at most `count`."""
-        return self._lines("NOT told AND state NOT IN ('pending', 'blocked')", count)
+    def untold(self, count: int) -> list[tuple[str, Journalled]]:
+        """Outcomes that the wallet has not heard of, each with its enrolment, at most `count`."""
+        with self._database.reading() as connection:
+            rows = connection.execute(_UNTOLD, {"count": count}).mappings()
+            return [(row["enrolment"], read_journalled(row)) for row in rows]
 
     def count_unburnt(self, enrolment: str) -> int:
         """How many numbers an enrolment's batches still hold."""
@@ -149,7 +152,7 @@ class VaultTx(TokenTx):
         """Note that the issuer must hear of a reversal, or that it has."""
         self._flag("reversal_due", debit, due)
 
-    def mark_told(self, debits: Iterable[Journalled]) -> None:
+    def mark_told(self, debits: Sequence[Journalled]) -> None:
         """The wallet has heard of these."""
         for debit in debits:
             self._flag("told", debit, True)

@@ -77,6 +77,13 @@ SELECT d.* FROM json_each(:entries) AS j
 JOIN debit AS d ON d.bucket = j.value ->> 0 AND d.repeat_key = j.value ->> 1
 """
 
+UNTOLD = """
+SELECT d.*, b.enrolment FROM debit AS d
+JOIN batch AS b ON b.bucket = d.bucket AND b.bin = d.bin AND b.batch = d.number_index / 64
+WHERE NOT d.told AND d.state NOT IN ('pending', 'blocked') AND b.generation = d.generation
+LIMIT :count
+"""
+
 # Every column of `debit` by name; a line that is there already stays as it is.
 APPEND = """
 INSERT INTO debit (bucket, repeat_key, debit, digest, bin, number_index, generation, card, par,

@@ -7,6 +7,8 @@ from zheton.core.iso8583.match import Original, response_mti
 from zheton.core.iso8583.message import Message
 
 NETWORK_ID = "900001"  # DE33
+TOKENISATION_TERMINAL = "TOKENISE"  # DE41 of messages that no till sent
+NO_CURRENCY = "643"  # DE49 is mandatory; the amount beside it is zero
 _ECHOED = (2, 3, 4, 7, 11, 32, 37, 41, 49)
 
 
@@ -54,6 +56,13 @@ def issuer_request(
             56: par,
         },
         drop=(35, 55),
+    )
+
+
+def tokenisation(message: Message) -> Message:
+    """A tokenisation message of the token service with what the network adds for issuers."""
+    return message.with_fields(
+        {32: NETWORK_ID, 33: NETWORK_ID, 41: TOKENISATION_TERMINAL, 49: NO_CURRENCY}
     )
 
 

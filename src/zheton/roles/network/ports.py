@@ -62,6 +62,9 @@ class JournalTx(Protocol):
     def want_reversal(self, debit: Journalled, due: bool) -> None:
         """Note that the issuer must hear of a reversal, or that it has."""
 
+    def mark_told(self, debits: Sequence[Journalled]) -> None:
+        """The wallet has heard of these outcomes."""
+
 
 class Journal(Protocol):
     """The network's journal, in the same database as the batches."""
@@ -74,6 +77,9 @@ class Journal(Protocol):
 
     def reversals_due(self, count: int) -> list[Journalled]:
         """Debits whose issuer has to hear of their reversal."""
+
+    def untold(self, count: int) -> list[tuple[str, Journalled]]:
+        """Outcomes that the wallet has not heard of, each with the enrolment it concerns."""
 
     def pending(self, count: int) -> list[Journalled]:
         """Debits without an outcome: after a crash, those that were under way."""
