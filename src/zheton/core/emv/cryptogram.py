@@ -39,14 +39,14 @@ def cryptogram_input(version: CryptogramVersion, values: Mapping[int, bytes], ia
 
     `values` holds the data objects by tag, `iad` the value of 9F10, whose card verification
     results stand in where the version lists `CVR`. Raises DecodeError, naming the data object, if
-    one is missing or has another length than the standard gives it.
+    one is missing or has another length than the standard gives it, 9F10 included.
     """
-    parts = []
+    parts, cvr = [], cvr_bytes(version.layout, iad)
     for item in version.data:
         if item == "9F10":
             parts.append(iad)
         elif item == "CVR":
-            parts.append(cvr_bytes(version.layout, iad))
+            parts.append(cvr)
         else:
             parts.append(_fixed(int(item, 16), values))
     return b"".join(parts)
