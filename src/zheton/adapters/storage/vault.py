@@ -21,7 +21,7 @@ from zheton.roles.tsp.state import Lease
 
 _LEASES, _SEEN = text(sql.LEASES), text(sql.SEEN)
 _BURN, _SPEND, _BIND_SHOP = text(sql.BURN), text(sql.SPEND), text(sql.BIND_SHOP)
-_UNTOLD = text(sql.UNTOLD)
+_UNTOLD, _OF_NUMBER = text(sql.UNTOLD), text(sql.OF_NUMBER)
 _APPEND, _FINISH = text(sql.APPEND), text(sql.FINISH)
 
 
@@ -49,6 +49,14 @@ class SqlVault:
         """The journal lines of (bucket, repeat key), by repeat key."""
         with self._database.reading() as connection:
             return _seen(connection, keys)
+
+    def of_number(self, at: Location) -> list[Journalled]:
+        """The debits that a number made, the newest last."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                _OF_NUMBER, {"bucket": at.bucket, "bin": at.bin, "index": at.index}
+            ).mappings()
+            return [read_journalled(row) for row in rows]
 
     def reversals_due(self, count: int) -> list[Journalled]:
         """Debits whose issuer has to hear of their reversal, at most `count`."""

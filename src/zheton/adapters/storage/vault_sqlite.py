@@ -77,6 +77,11 @@ SELECT d.* FROM json_each(:entries) AS j
 JOIN debit AS d ON d.bucket = j.value ->> 0 AND d.repeat_key = j.value ->> 1
 """
 
+OF_NUMBER = """
+SELECT * FROM debit WHERE bucket = :bucket AND bin = :bin AND number_index = :index
+ORDER BY received_ms
+"""
+
 UNTOLD = """
 SELECT d.*, b.enrolment FROM debit AS d
 JOIN batch AS b ON b.bucket = d.bucket AND b.bin = d.bin AND b.batch = d.number_index / 64

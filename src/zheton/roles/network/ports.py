@@ -75,6 +75,9 @@ class Journal(Protocol):
     def seen(self, keys: Sequence[tuple[int, str]]) -> Mapping[str, Journalled]:
         """As in a transaction, but only reading."""
 
+    def of_number(self, at: Location) -> list[Journalled]:
+        """The debits that a number made, the newest last."""
+
     def reversals_due(self, count: int) -> list[Journalled]:
         """Debits whose issuer has to hear of their reversal."""
 

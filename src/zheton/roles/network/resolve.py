@@ -1,0 +1,38 @@
+"""At clearing a burnt number is good once more, for the debit that burnt it and nothing else."""
+
+from zheton.core.clearing import Presentment
+from zheton.core.debit import DebitState, Journalled
+from zheton.core.decline import Decline, Reason
+from zheton.roles.network.authorise import Switch
+from zheton.roles.network.clear import ResolvedCard
+
+
+def resolve(on: Switch, presentment: Presentment, issuer: str) -> ResolvedCard | Decline:
+    """The card behind a presentment of an approved debit: same number, acquirer and reference.
+
+    A purchase may not ask for more than was approved, a refund may not give back more.
+    """
+    at = on.tokens.locate(presentment.number)
+    if at is None:
+        return Decline(Reason.UNKNOWN_NUMBER, "The number lies in no token range.")
+    original = next(
+        (line for line in on.journal.of_number(at) if _is_original(line, presentment)), None
+    )
+    if original is None:
+        return Decline(Reason.NO_ORIGINAL, "No approved debit of this number is its original.")
+    if (
+        presentment.amount.currency != original.amount.currency
+        or presentment.amount.minor > original.amount.minor
+    ):
+        return Decline(Reason.AMOUNT_LIMIT, "More is presented than was approved.")
+    card = on.tokens.reveal_card(original.card)
+    return ResolvedCard(card.pan.reveal(), card.expiry, issuer, original.par)
+
+
+def _is_original(line: Journalled, presentment: Presentment) -> bool:
+    return (
+        line.state is DebitState.APPROVED
+        and line.place.acquirer == presentment.acquirer_id
+        and line.place.merchant == presentment.acceptor.id
+        and line.retrieval_reference == presentment.retrieval_reference
+    )
