@@ -1,5 +1,5 @@
 """What EMV cards, terminals and issuers say to each other, as pure codecs and computations.
 
-`tags` names the data objects; `tlv`, `dol` and `track2` code them; `apdu` and `status` carry them.
+`tags` names the data objects; `tlv` and `dol` code them; `apdu` and `status` carry them.
 `keys` derives, `cryptogram` computes and checks, `iad` reads the issuer application data.
 """

@@ -61,11 +61,11 @@ def pseudo_random_challenge(static: StaticKeys, sequence_counter: int, aid: byte
     """The card's challenge of 8 bytes where i has the bit 10 (6.2.2.1).
 
     `aid` names the security domain that opens the channel. `sequence_counter` is the value that
-    the card sends along. The card raises it when a session was opened, that is when the host's
-    cryptogram and MAC have been verified, before it answers: a recorded session then never opens
-    again, while a host that cannot hear the card may prepare the next session in advance, which
-    strangers' attempts do not spoil. It starts at 0 with new keys and a card refuses to open a
-    session at its end.
+    the card sends along. Our card raises it, as SCP02 does, when a session was opened, that is
+    when the host's cryptogram and MAC have been verified, before it answers: a recorded session
+    then never opens again, while a host that cannot hear the card may prepare the next session in
+    advance, which strangers' attempts do not spoil. It starts anew with new keys, and a card
+    refuses to open a session at its end.
     """
     if not 0 <= sequence_counter < 1 << 8 * SEQUENCE_COUNTER_BYTES:
         raise EncodeError("it has 3 bytes", field="sequence counter")
