@@ -125,8 +125,9 @@ function renderAll() {
   pay.render(state.lab);
   enrol.renderRegions(state.lab);
   history.render(state.debits);
+  if (!state.done && !state.tapping) return showIdle();
+  stage.again();
   if (state.done) stage.finish(state.done);
-  else if (!state.tapping) showIdle();
 }
 
 /** Does something; what goes wrong is shown above the page in words. */

@@ -4,19 +4,25 @@ import { byId, element } from "./dom.js";
 import { money, said, text } from "./words.js";
 
 const DISPLAYS = { band: byId("band-screen"), till: byId("till-display") };
-const REFUSED_MARK = "✕";
-const APPROVED_MARK = "✓";
+const MARKS = { good: "✓", bad: "✕" };
+const shown = new Map(); // what each display shows, to show it again in another language
 
 /** Shows lines on the display of the band or the till in a tone: idle, busy, good or bad. */
 export function display(who, lines, tone = "idle") {
   const place = DISPLAYS[who];
   if (!place) return;
+  shown.set(who, [lines, tone]);
   place.dataset.tone = tone;
-  const mark = { good: APPROVED_MARK, bad: REFUSED_MARK }[tone];
+  const mark = MARKS[tone];
   place.replaceChildren(
     ...(mark ? [element("span", { class: "mark", "aria-hidden": "true" }, mark)] : []),
     ...lines.map((line) => element("span", { class: "line" }, said(String(line)))),
   );
+}
+
+/** Shows again what the displays show. */
+export function again() {
+  for (const [who, [lines, tone]] of shown) display(who, lines, tone);
 }
 
 /** What both displays show before a tap. */

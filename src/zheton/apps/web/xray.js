@@ -25,8 +25,8 @@ function item(step) {
   return element("li", {}, details);
 }
 
-const known = (protocol) =>
-  ["apdu", "iso8583", "http", "internal"].includes(protocol) ? protocol : "internal";
+const PROTOCOLS = ["apdu", "iso8583", "http", "file", "typed", "internal"];
+const known = (protocol) => (PROTOCOLS.includes(protocol) ? protocol : "internal");
 
 function inside(step) {
   const parts = [];

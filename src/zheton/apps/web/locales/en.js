@@ -45,6 +45,8 @@ export default {
     "protocol.apdu": "APDU",
     "protocol.iso8583": "ISO 8583",
     "protocol.http": "HTTP",
+    "protocol.file": "file",
+    "protocol.typed": "typed",
     "protocol.internal": "inside",
     "field.tag": "Tag",
     "field.name": "Name",
@@ -76,7 +78,7 @@ export default {
     "enrol.note":
       "The card is encrypted in this browser for the token service. The server of this page can't read it.",
     "enrol.pan": "Card number",
-    "enrol.expiry": "Valid until (MM/YY)",
+    "enrol.expiry": "Valid to (MM/YY)",
     "enrol.cvc": "Security code",
     "enrol.cardholder": "Name on the card",
     "enrol.region": "Country of residence",

@@ -46,6 +46,8 @@ export default {
     "protocol.apdu": "APDU",
     "protocol.iso8583": "ISO 8583",
     "protocol.http": "HTTP",
+    "protocol.file": "файл",
+    "protocol.typed": "ввод",
     "protocol.internal": "внутри",
     "field.tag": "Тег",
     "field.name": "Название",
@@ -77,7 +79,7 @@ export default {
     "enrol.note":
       "Карта шифруется прямо в браузере для хранилища номеров. Сервер этой страницы прочесть её не может.",
     "enrol.pan": "Номер карты",
-    "enrol.expiry": "Действует до (ММ/ГГ)",
+    "enrol.expiry": "Срок (ММ/ГГ)",
     "enrol.cvc": "Код безопасности",
     "enrol.cardholder": "Имя на карте",
     "enrol.region": "Страна проживания",
