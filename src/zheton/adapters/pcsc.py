@@ -54,20 +54,29 @@ class Reader:
 
         Raises NotFoundError if none comes, CardGoneError if it comes and goes.
         """
-        scard, deadline = self._scard, time.monotonic() + timeout_s
-        known, left = scard.SCARD_STATE_UNAWARE, 0.0
-        while True:
-            code, states = scard.SCardGetStatusChange(
-                self._context, int(left * 1000), [(self.name, known)]
-            )
-            if code not in (scard.SCARD_S_SUCCESS, scard.SCARD_E_TIMEOUT):
-                raise _error(scard, code, f"The reader {self.name} can't be watched")
-            known = states[0][1]
-            if known & scard.SCARD_STATE_PRESENT:
-                return self._connect()
-            left = deadline - time.monotonic()
-            if left <= 0:
+        deadline = time.monotonic() + timeout_s
+        state = self._state(self._scard.SCARD_STATE_UNAWARE, 0)
+        while not state & self._scard.SCARD_STATE_PRESENT:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
                 raise NotFoundError(f"No card came to {self.name} within {timeout_s:g} seconds.")
+            state = self._state(state, left_s)
+        return self._connect()
+
+    def has_card(self) -> bool:
+        """Whether a card is in the reader; it is not touched."""
+        state = self._state(self._scard.SCARD_STATE_UNAWARE, 0)
+        return bool(state & self._scard.SCARD_STATE_PRESENT)
+
+    def _state(self, known: int, timeout_s: float) -> int:
+        """The state of the reader once it differs from the known one, or when time is up."""
+        scard = self._scard
+        code, states = scard.SCardGetStatusChange(
+            self._context, int(timeout_s * 1000), [(self.name, known)]
+        )
+        if code not in (scard.SCARD_S_SUCCESS, scard.SCARD_E_TIMEOUT):
+            raise _error(scard, code, f"The reader {self.name} can't be watched")
+        return int(states[0][1])
 
     def _connect(self) -> "PcscCard":
         scard = self._scard
@@ -87,6 +96,7 @@ class PcscCard:
 
     def __init__(self, scard: Any, handle: int, protocol: int) -> None:
         self._scard, self._handle, self._protocol = scard, handle, protocol
+        self._gone = False
 
     def __enter__(self) -> Self:
         return self
@@ -116,8 +126,15 @@ class PcscCard:
         return self._whole(command)
 
     def disconnect(self) -> None:
-        """Power the card down, so that nothing stays selected, and let others use the reader."""
-        self._scard.SCardDisconnect(self._handle, self._scard.SCARD_UNPOWER_CARD)
+        """Power the card down, so that nothing stays selected, and let others use the reader.
+
+        A card that left is not powered down: pcscd would take the attempt for its removal, and miss
+        the next card if that comes before pcscd looks again.
+        """
+        scard = self._scard
+        scard.SCardDisconnect(
+            self._handle, scard.SCARD_LEAVE_CARD if self._gone else scard.SCARD_UNPOWER_CARD
+        )
 
     def _whole(self, command: bytes) -> bytes:
         """Follow 61xx by GET RESPONSE and 6Cxx by the Le that the card wants (ISO 7816-4, 5.6)."""
@@ -141,7 +158,9 @@ class PcscCard:
         header = self._scard.SCARD_PCI_T0 if self.t0 else self._scard.SCARD_PCI_T1
         code, answer = self._scard.SCardTransmit(self._handle, header, list(command))
         if code != self._scard.SCARD_S_SUCCESS:
-            raise _error(self._scard, code, "The card does not answer")
+            error = _error(self._scard, code, "The card does not answer")
+            self._gone = isinstance(error, CardGoneError)
+            raise error
         return bytes(answer)
 
 
