@@ -28,4 +28,5 @@ export function options(select, pairs) {
 export function alertIn(place, sentence) {
   place.textContent = sentence ?? "";
   place.hidden = !sentence;
+  if (sentence) place.scrollIntoView({ block: "nearest" });
 }

@@ -1,4 +1,4 @@
-"""The console's files keep their promises: nothing from outside, no markup from data, two tongues."""
+"""The console's files keep their promises: nothing foreign, no markup from data, two languages."""
 
 import re
 from importlib.resources import files
