@@ -10,7 +10,8 @@ from zheton.adapters.datafiles import load_policy, load_schemes
 from zheton.core.country import country
 from zheton.core.errors import ConfigurationError
 from zheton.core.policy.compiled import Policy
-from zheton.core.policy.rule import Channel, Device, Moment, Question
+from zheton.core.policy.rule import Moment, Question
+from zheton.core.token.domain import Channel, Device
 
 LAUNCH = date(2019, 8, 31)
 DATA = files("zheton") / "data"

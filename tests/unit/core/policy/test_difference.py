@@ -6,7 +6,8 @@ from datetime import date
 from zheton.core.country import country
 from zheton.core.policy.compiled import Policy
 from zheton.core.policy.difference import difference
-from zheton.core.policy.rule import Channel, Device, Moment, Rule
+from zheton.core.policy.rule import Moment, Rule
+from zheton.core.token.domain import Channel, Device
 
 NETWORKS = ("mastercard", "visa")
 LAST = Rule("last", False, "not here")
