@@ -28,6 +28,9 @@ _LAYOUTS: tuple[Literal["mchip", "ccd"], ...] = ("mchip", "ccd")
 _CIPHERS: tuple[Literal["3des", "aes"], ...] = ("3des", "aes")
 _METHODS: tuple[Literal[1, 2], ...] = (1, 2)
 
+# What a cryptogram covers without the terminal's help: AIP, ATC, issuer application data.
+_FROM_THE_CARD = ("82", "9F36", "9F10", "CVR")
+
 # The digits of a decimal field, and how many bytes hold them.
 _DIGITS = {
     "issuer_country": 3,
@@ -92,10 +95,11 @@ class CardProfile:
             _is_digits(self.token_bin, 6) or _is_digits(self.token_bin, 8), "token_bin", "6 or 8"
         )
         _check(bool(re.fullmatch(r"[0-9A-Z]{29}", self.par)), "par", "is 29 signs of 0-9 and A-Z")
-        _check(0 <= self.cryptogram.cvn <= 0xFF, "cvn", "is one byte")
         _check(10 <= len(self.cvm_list) <= 250, "cvm_list", "is 10 to 250 bytes")
-        for name in ("pdol", "cdol1", "cdol2"):
-            _check_list(getattr(self, name), name)
+        lengths = {
+            name: _list_lengths(getattr(self, name), name) for name in ("pdol", "cdol1", "cdol2")
+        }
+        _check_cryptogram(self.cryptogram, lengths["cdol1"], lengths["cdol2"])
 
     def encode(self) -> bytes:
         """The profile as data objects."""
@@ -175,8 +179,6 @@ def _cryptogram_version(values: "_Values") -> CryptogramVersion:
     if known_layout is None or known_cipher is None or known_method is None:
         raise DecodeError("the cryptogram version is unknown", field="card profile", offset=0)
     data = tuple(values.text(_CRYPTOGRAM_DATA).split(","))
-    if not all(re.fullmatch(r"CVR|([0-9A-F]{2}){1,3}", name) for name in data):
-        raise DecodeError("the cryptogram's tags are unreadable", field="card profile", offset=0)
     return CryptogramVersion(values.byte(_CVN), known_layout, known_cipher, data, known_method)
 
 
@@ -227,8 +229,33 @@ def _check(holds: bool, field: str, problem: str) -> None:
         raise EncodeError(problem, field=field)
 
 
-def _check_list(value: bytes, name: str) -> None:
+def _list_lengths(value: bytes, name: str) -> dict[int, int]:
     try:
-        dol.parse(value)
+        entries = dol.parse(value)
     except DecodeError:
         raise EncodeError("is no data object list", field=name) from None
+    lengths = dict(entries)
+    _check(len(lengths) == len(entries), name, "asks for each data object once")
+    return lengths
+
+
+def _check_cryptogram(
+    version: CryptogramVersion, cdol1: dict[int, int], cdol2: dict[int, int]
+) -> None:
+    """Whether a chip can make this version's cryptograms from what the lists bring in.
+
+    A chip that finds out in the middle of a debit has spent a number for nothing.
+    """
+    _check(0 <= version.cvn <= 0xFF, "cvn", "is one byte")
+    _check(version.layout != "ccd" or version.cvn >> 4 == 0xA, "cvn", "of layout ccd is A0 to AF")
+    for item in version.data:
+        known = item in _FROM_THE_CARD or re.fullmatch(r"([0-9A-F]{2}){1,3}", item)
+        _check(bool(known), "cryptogram data", "are tags, or CVR")
+        asked = item in _FROM_THE_CARD or cdol1.get(int(item, 16), 0) > 0
+        _check(asked, "cdol1", "asks for all that the cryptogram covers")
+    answer = cdol2.get(tags.ISSUER_AUTHENTICATION_DATA, 0)
+    if version.arpc_method == 1:
+        _check(version.cipher == "3des", "arpc_method", "1 goes with 3des")
+        _check(answer == 10, "cdol2", "asks for 10 bytes of issuer authentication data")
+    else:
+        _check(8 <= answer <= 16, "cdol2", "asks for 8 to 16 bytes of issuer authentication data")

@@ -74,8 +74,9 @@ def second(debit: Debit, arqc: Cryptogram, requested: AcType, data: bytes) -> Cr
 
 
 def _offline_only(values: Mapping[int, bytes]) -> bool:
-    terminal_type = values.get(tags.TERMINAL_TYPE, b"\0")
-    return terminal_type[0] & 0x0F in _OFFLINE_ONLY
+    # A card that does not ask for the type lets the issuer find out.
+    terminal_type = int.from_bytes(values.get(tags.TERMINAL_TYPE, b""))
+    return terminal_type & 0x0F in _OFFLINE_ONLY
 
 
 def _authenticated(debit: Debit, arqc: Cryptogram, given: bytes) -> bool:
