@@ -1,0 +1,140 @@
+"""The only composition root: opens what a data folder holds and joins roles and adapters."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from zheton.adapters.clock import SystemClock
+from zheton.adapters.datafiles import load_policy, load_schemes
+from zheton.adapters.device_files import device_named
+from zheton.adapters.element_memory import FileMemory
+from zheton.adapters.entropy import SystemEntropy
+from zheton.adapters.issuer_file import bundled
+from zheton.adapters.keys_file import FileKeys, open_key_file
+from zheton.adapters.limits_file import load_limits
+from zheton.adapters.outbox import Outbox
+from zheton.adapters.secret_file import open_secret
+from zheton.adapters.storage.acquirer import AcquirerDatabase
+from zheton.adapters.storage.clearing import ClearingDatabase
+from zheton.adapters.storage.database import Database
+from zheton.adapters.storage.issuer import IssuerDatabase
+from zheton.adapters.storage.vault import SqlVault
+from zheton.adapters.storage.wallet import WalletDatabase
+from zheton.core.scheme import Schemes
+from zheton.roles.element.element import Element
+from zheton.roles.element.manufacture import manufacture
+from zheton.roles.element.state import SERIAL_BYTES
+from zheton.roles.issuer.enrol import enrol
+from zheton.roles.issuer.state import Bank
+from zheton.roles.network.authorise import Switch
+from zheton.roles.tsp.service import TokenService
+from zheton.roles.tsp.state import Rules
+
+DEFAULT_DATA = Path("var")
+DEFAULT_BAND = "mi-band-4-nfc"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One data folder: every party's database and keys, each in a file of its own.
+
+    Everything is opened when it is first asked for, so that a command touches what it needs.
+    """
+
+    data: Path
+    policy_file: Path | None = None
+    clock: SystemClock = field(default_factory=SystemClock)
+    entropy: SystemEntropy = field(default_factory=SystemEntropy)
+
+    @cached_property
+    def schemes(self) -> Schemes:
+        """The networks."""
+        return load_schemes()
+
+    @cached_property
+    def rules(self) -> Rules:
+        """Networks, rollout policy and the limits of new cards."""
+        policy = load_policy(self.policy_file, self.schemes)
+        return Rules(self.schemes, policy, load_limits())
+
+    @cached_property
+    def keys(self) -> FileKeys:
+        """The vault's keys."""
+        bins = [token_bin for scheme in self.schemes for token_bin in scheme.token_bins]
+        return open_key_file(self.data / "vault.keys", bins)
+
+    @cached_property
+    def vault(self) -> SqlVault:
+        """The vault's database: cards, numbers and the network's journal."""
+        return SqlVault(self._database("vault"))
+
+    @cached_property
+    def clearing(self) -> ClearingDatabase:
+        """What the network cleared, beside its journal."""
+        return ClearingDatabase(self._database("vault"))
+
+    @cached_property
+    def issuer(self) -> IssuerDatabase:
+        """The bank's ledger, with the demo cardholders' accounts."""
+        store = IssuerDatabase(self._database("issuer"))
+        enrol(bundled().cardholders, self.bank, store, self.clock.now())
+        return store
+
+    @cached_property
+    def bank(self) -> Bank:
+        """The bank itself."""
+        file = bundled()
+        index_key = open_secret(self.data / "issuer.key")
+        return Bank(file.participant, file.name, file.rates, index_key)
+
+    @cached_property
+    def acquirer(self) -> AcquirerDatabase:
+        """The acquirer's journal."""
+        return AcquirerDatabase(self._database("acquirer"))
+
+    @cached_property
+    def wallet(self) -> WalletDatabase:
+        """The wallet's users, devices, cards and notices."""
+        return WalletDatabase(self._database("wallet"))
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """The lab's telephone."""
+        return Outbox()
+
+    def switch(self) -> Switch:
+        """The network with the token service in its process."""
+        tokens = TokenService(self.keys, self.vault, self.rules)
+        requestors = {scheme.name: scheme.token_requestor_id for scheme in self.schemes}
+        return Switch(tokens, self.vault, self.entropy, requestors)
+
+    def wallet_secret(self) -> str:
+        """What wallet and token service know of each other."""
+        return open_secret(self.data / "wallet-tsp.secret").hex()
+
+    def _database(self, name: str) -> Database:
+        return Database(f"sqlite:///{self.data / name}.db")
+
+
+@dataclass(frozen=True)
+class Band:
+    """A device on somebody's wrist, by the name of its file."""
+
+    name: str
+    serial: str
+    element: Element
+
+
+def open_band(installation: Installation, name: str, profile: str = DEFAULT_BAND) -> Band:
+    """The band of a name; where there is none, one is made and its keys told to the vault.
+
+    ConflictError if another process holds it.
+    """
+    memory = FileMemory(installation.data / "bands" / f"{name}.se")
+    if memory.load() is None:
+        serial = installation.entropy.take(SERIAL_BYTES)
+        keys = installation.keys.device_keys(serial.hex())
+        manufacture(memory, serial=serial, payment_keys=keys)
+    element = Element(memory, device_named(profile))
+    serial = element.status(installation.clock.now()).serial
+    return Band(name, serial.hex(), element)
