@@ -48,6 +48,11 @@ class _Online(_Selected):
     arqc: Cryptogram
 
 
+@dataclass(frozen=True, slots=True)
+class _Ended(_Selected):
+    """The last cryptogram of a debit is out: a new debit takes a new SELECT."""
+
+
 class PaymentInterface:
     """What a reader in the field talks to."""
 
@@ -166,13 +171,13 @@ class PaymentInterface:
         self._chip.close()
         online = made.ac_type is AcType.ARQC
         self._session = (
-            _Online(session.name, session.debit, made) if online else _Selected(session.name)
+            _Online(session.name, session.debit, made) if online else _Ended(session.name)
         )
         return Response(made.response)
 
     def _second(self, session: _Online, requested: AcType, data: bytes) -> Response:
         made = generate_ac.second(session.debit, session.arqc, requested, data)
-        self._session = _Selected(session.name)
+        self._session = _Ended(session.name)
         return Response(made.response)
 
     def _armed(self, now: datetime) -> tuple[Card, Batch, Window] | None:

@@ -184,3 +184,22 @@ def test_reset_ends_the_selection_and_the_debit(bench: Bench) -> None:
     bench.element.reset(Interface.NFC)
     assert bench.nfc("00B2010C00").sw == 0x6985
     assert bench.initiate().ok
+
+
+def test_second_cryptogram_is_tc_or_aac_once_and_of_the_right_length(bench: Bench) -> None:
+    bench.arm()
+    assert bench.initiate().ok
+    assert bench.generate(bytes(33)).ok
+    assert bench.generate(bytes(21), 0x80).sw == 0x6985
+    assert bench.generate(bytes(20), 0x40).sw == 0x6700
+    assert bench.generate(bytes(21), 0x40).ok
+    assert bench.generate(bytes(21), 0x40).sw == 0x6985
+
+
+def test_a_new_debit_takes_a_new_selection(bench: Bench) -> None:
+    bench.arm()
+    assert bench.initiate().ok
+    assert bench.generate(bytes(33), 0x00).ok
+    bench.arm()
+    assert bench.nfc("80A8000002830000").sw == 0x6985
+    assert bench.initiate().ok
