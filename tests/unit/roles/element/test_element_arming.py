@@ -190,3 +190,21 @@ def test_the_default_card_follows_the_priority() -> None:
     result = bench.element.arm(bench.now, unlocked=True, on_wrist=True)
     assert isinstance(result, Armed)
     assert result.label == "UNIONPAY"
+
+
+def test_arming_again_ends_the_debit_of_the_window_before(bench: Bench) -> None:
+    bench.arm()
+    number_of(bench)
+    bench.arm()
+    assert bench.nfc("00B2011400").sw == 0x6985
+    assert bench.generate(bytes(CDOL1_BYTES)).sw == 0x6985
+    status = bench.element.status(bench.now).cards[0]
+    assert (status.credentials_left, status.abandoned) == (3, 1)
+
+
+def test_a_debit_closes_its_window(bench: Bench) -> None:
+    bench.arm()
+    assert bench.initiate().ok
+    assert bench.element.status(bench.now).armed_until is not None
+    assert bench.generate(bytes(CDOL1_BYTES)).ok
+    assert bench.element.status(bench.now).armed_until is None

@@ -316,3 +316,15 @@ def test_a_chip_is_manufactured_once() -> None:
         manufacture(type(bench.memory)(), serial=b"short", payment_keys=KEYS)
     with pytest.raises(ConfigurationError):
         Element(type(bench.memory)(), bench.element.profile)
+
+
+def test_a_number_that_is_here_already_is_refused(bench: Bench) -> None:
+    profile, header, credentials = package()
+    other = (9).to_bytes(8)
+    renamed = [
+        profile,
+        Dgi(header.identifier, header.value[:16] + other + header.value[24:]),
+        Dgi(credentials.identifier, other + credentials.value[8:]),
+    ]
+    assert bench.store(renamed)[-1] == 0x6A80
+    assert bench.element.credentials_left() == 4
