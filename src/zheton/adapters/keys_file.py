@@ -6,7 +6,9 @@ it is for laboratories; the operations are those that a PKCS#11 token can offer 
 
 import json
 import os
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,8 @@ class FileKeys:
 
     def open_pan(self, version: int, sealed: bytes, bucket: int, card: str) -> Pan:
         """The card number again; VerificationError if the ciphertext is not of this row."""
+        if version not in self._data or len(sealed) < _NONCE_BYTES:
+            raise VerificationError("The sealed card number names a key that is not there.")
         nonce, body = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         plain = aes.open_sealed(self._data[version], nonce, body, _row(bucket, card, version))
         return Pan(plain.decode("ascii"))
@@ -138,11 +142,7 @@ def open_key_file(path: Path, token_bins: Sequence[str]) -> FileKeys:
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(fresh_keys(token_bins), file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_new(path, fresh_keys(token_bins))
     if path.stat().st_mode & 0o077:
         raise ConfigurationError(f"{path} can be read by others; run: chmod 600 {path}")
     try:
@@ -151,6 +151,23 @@ def open_key_file(path: Path, token_bins: Sequence[str]) -> FileKeys:
         raise ConfigurationError(
             f"{path} is no key file of Zheton, or was cut short; restore it from a back-up."
         ) from error
+
+
+def _write_new(path: Path, keys: dict[str, Any]) -> None:
+    """The whole file under its name, or nothing; if another process was first, its file stays."""
+    descriptor, written = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(keys, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(written, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)  # a name that a power cut takes back would mean other keys next time
+        os.close(folder)
+    finally:
+        Path(written).unlink()
 
 
 def fresh_keys(token_bins: Sequence[str]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from zheton.roles.element.manufacture import manufacture
 from zheton.roles.element.state import SERIAL_BYTES
 from zheton.roles.issuer.enrol import enrol
 from zheton.roles.issuer.state import Bank
-from zheton.roles.network.authorise import Switch
+from zheton.roles.network.state import Switch
 from zheton.roles.tsp.service import TokenService
 from zheton.roles.tsp.state import Rules
 

@@ -16,13 +16,19 @@ from zheton.adapters.storage.vault_rows import (
 )
 from zheton.adapters.storage.vault_tables import metadata
 from zheton.adapters.storage.vault_tokens import TokenTx
-from zheton.core.debit import Admitted, DebitState, Journalled, Location
+from zheton.core.debit import Admitted, Journalled, Location
 from zheton.roles.tsp.state import Lease
 
 _LEASES, _SEEN = text(sql.LEASES), text(sql.SEEN)
 _BURN, _SPEND, _BIND_SHOP = text(sql.BURN), text(sql.SPEND), text(sql.BIND_SHOP)
 _UNTOLD, _OF_NUMBER = text(sql.UNTOLD), text(sql.OF_NUMBER)
 _APPEND, _FINISH = text(sql.APPEND), text(sql.FINISH)
+
+
+_UNDO = text(
+    "UPDATE debit SET state = 'reversed', reversal_due = true, told = false"
+    " WHERE bucket = :bucket AND repeat_key = :key AND state IN ('pending', 'approved')"
+)
 
 
 class SqlVault:
@@ -74,7 +80,7 @@ class SqlVault:
 
     def count_unburnt(self, enrolment: str) -> int:
         """How many numbers an enrolment's batches still hold."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             tx = VaultTx(connection)
             found = tx.enrolment(enrolment)
             return sum(batch.left for batch in tx.batches_of(found[0])) if found else 0
@@ -116,9 +122,10 @@ class VaultTx(TokenTx):
     def bind_shop(self, admitted: Sequence[Admitted]) -> set[Location]:
         """Bind online numbers to the merchant that presents them; those that are its own now."""
         entries = [
-            [a.debit.at.index, a.debit.at.bucket, a.debit.at.bin, a.debit.place.merchant]
+            [a.debit.at.index, a.debit.at.bucket, a.debit.at.bin, a.generation,
+             a.debit.place.merchant]
             for a in admitted
-        ]
+        ]  # fmt: skip
         rows = _run(self.connection, _BIND_SHOP, entries)
         return {Location(row["bin"], row["number_index"]) for row in rows}
 
@@ -140,19 +147,10 @@ class VaultTx(TokenTx):
         """The journal lines of (bucket, repeat key), by repeat key."""
         return _seen(self.connection, keys)
 
-    def change_state(self, debit: Journalled, state: DebitState) -> bool:
-        """Move a line on from the state that `debit` has; whether it still had it."""
+    def undo(self, debit: Journalled) -> bool:
+        """Reverse a line that is pending or approved, its issuer to hear of it; whether it was."""
         changed = self.connection.execute(
-            text(
-                "UPDATE debit SET state = :state, told = false WHERE bucket = :bucket"
-                " AND repeat_key = :key AND state = :before"
-            ),
-            {
-                "state": state,
-                "bucket": debit.at.bucket,
-                "key": debit.repeat_key,
-                "before": debit.state,
-            },
+            _UNDO, {"bucket": debit.at.bucket, "key": debit.repeat_key}
         )
         return changed.rowcount == 1
 

@@ -13,9 +13,9 @@ from zheton.core.decline import Decline
 from zheton.roles.acquirer.clear import clear as present
 from zheton.roles.issuer.post import PostingReport
 from zheton.roles.issuer.settle import Settled
-from zheton.roles.network.authorise import Switch
 from zheton.roles.network.clear import ClearingStore, ResolvedCard, clear
 from zheton.roles.network.resolve import resolve
+from zheton.roles.network.state import Switch
 
 
 @dataclass(frozen=True, slots=True)

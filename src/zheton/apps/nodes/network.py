@@ -17,7 +17,7 @@ from zheton.core.iso8583.dialect import DIALECT
 from zheton.core.iso8583.message import Message
 from zheton.core.token.pan import Pan
 from zheton.roles.network.answer import answer, tokenisation
-from zheton.roles.network.authorise import Answer, Forward, Step, Switch, Wait, authorise
+from zheton.roles.network.authorise import authorise
 from zheton.roles.network.complete import (
     Answered,
     abandon,
@@ -26,6 +26,7 @@ from zheton.roles.network.complete import (
     reversals_due,
 )
 from zheton.roles.network.reverse import reverse
+from zheton.roles.network.state import Answer, Forward, Step, Switch, Wait
 
 ISSUER_TIMEOUT_S = 5.0
 BACKGROUND_EVERY_S = 1.0

@@ -30,7 +30,12 @@ class CardStatus(StrEnum):
 
 _ENDED = {BatchStatus.SPENT, BatchStatus.EXPIRED, BatchStatus.DELETED}
 _BATCH: dict[BatchStatus, set[BatchStatus]] = {
-    BatchStatus.OFFERED: {BatchStatus.PROVISIONED, BatchStatus.ACTIVE, BatchStatus.DELETED},
+    BatchStatus.OFFERED: {
+        BatchStatus.PROVISIONED,
+        BatchStatus.ACTIVE,
+        BatchStatus.SUSPENDED,
+        *_ENDED,
+    },
     BatchStatus.PROVISIONED: {BatchStatus.ACTIVE, BatchStatus.SUSPENDED, *_ENDED},
     BatchStatus.ACTIVE: {BatchStatus.SUSPENDED, *_ENDED},
     BatchStatus.SUSPENDED: {BatchStatus.ACTIVE, *_ENDED},

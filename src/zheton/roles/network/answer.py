@@ -1,6 +1,7 @@
 """The messages that the network sends: answers to acquirers, requests and reversals to issuers."""
 
-from zheton.core.debit import Debit, Journalled, RevealedCard
+from zheton.core.debit import Debit, DebitState, Journalled, RevealedCard
+from zheton.core.decline import RESPONSE_CODE, Reason
 from zheton.core.emv import tags, tlv
 from zheton.core.iso8583 import subelements
 from zheton.core.iso8583.match import Original, response_mti
@@ -10,6 +11,9 @@ NETWORK_ID = "900001"  # DE33
 TOKENISATION_TERMINAL = "TOKENISE"  # DE41 of messages that no till sent
 NO_CURRENCY = "643"  # DE49 is mandatory; the amount beside it is zero
 _ECHOED = (2, 3, 4, 7, 11, 32, 37, 41, 49)
+# What the issuer gets as the acquirer sent it. A list of what goes on, and none of what does not:
+# an element that nobody thought of must not carry the number, its proof or a track past the vault.
+_FORWARDED = (3, 4, 7, 11, 12, 13, 18, 19, 22, 23, 25, 32, 37, 41, 42, 43, 49)
 
 
 def answer(
@@ -33,7 +37,9 @@ def answer(
 
 
 def stored_answer(request: Message, line: Journalled) -> Message:
-    """The answer that this debit got before, for a repeat of its request."""
+    """The answer of a debit that has an outcome, for its request and every repeat of it."""
+    if line.state in (DebitState.REVERSED, DebitState.BLOCKED):
+        return answer(request, RESPONSE_CODE[Reason.REVERSED])
     return answer(
         request,
         line.response_code,
@@ -47,15 +53,17 @@ def issuer_request(
     request: Message, debit: Debit, card: RevealedCard, par: str, requestor: str
 ) -> Message:
     """The 0100 for the issuer: the card instead of the number, and what the number was."""
-    return request.with_fields(
+    forwarded = {number: request[number] for number in _FORWARDED if number in request}
+    return Message(
+        "0100",
         {
+            **forwarded,
             2: card.pan.reveal(),
             14: card.expiry,
             33: NETWORK_ID,
             48: subelements.encode({"33": debit.number + debit.expiry + requestor}),
             56: par,
         },
-        drop=(35, 55),
     )
 
 

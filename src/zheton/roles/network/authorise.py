@@ -1,200 +1,92 @@
-"""The first half of a debit: everything up to the issuer, for a whole group in one transaction.
+"""The first half of a debit, for a whole group: everything up to the issuer.
 
 A burnt bit and its journal line are durable before anything is returned that an issuer may see.
-The conditional update decides who has won a number; nothing is decided by what was read before.
+Debits of one card share no transaction (`take`), so they take turns.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from zheton.core.debit import Admitted, Debit, DebitState, Journalled
 from zheton.core.decline import Decline, Reason
 from zheton.core.iso8583.message import Message
 from zheton.roles.network.answer import answer, issuer_request, stored_answer
-from zheton.roles.network.ports import Entropy, Journal, JournalTx, Tokens
 from zheton.roles.network.read import read_debit
+from zheton.roles.network.state import Answer, Forward, Step, Switch, Wait
+from zheton.roles.network.take import Known, Lost, Outcome, Refused, take
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Send this back to the acquirer. `decline` says why, for logs; None where approved."""
-
-    message: Message
-    decline: Decline | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Forward:
-    """Send this to the issuer; its answer, or its silence, goes to `complete`."""
-
-    message: Message
-    request: Message
-    admitted: Admitted
-    line: Journalled
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """A repeat of a debit under way: answer it when that one is answered."""
-
-    request: Message
-    debit: str
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """What the network's verbs need of the world, put together once."""
-
-    tokens: Tokens
-    journal: Journal
-    entropy: Entropy
-    requestors: dict[str, str]  # network -> token requestor id
-
-
-Step = Answer | Forward | Wait
+_REVERSED = Decline(Reason.REVERSED, "This debit has been reversed.")
 
 
 def authorise(on: Switch, requests: Sequence[Message], now: datetime) -> list[Step]:
-    """One step a request, in order. What must not share a transaction takes turns in rounds."""
-    steps: list[Step | None] = [None] * len(requests)
-    waiting = list(range(len(requests)))
-    while waiting:
-        later: list[int] = []
-        round_steps = _round(on, [requests[i] for i in waiting], now)
-        for i, step in zip(waiting, round_steps, strict=True):
-            if step is None:
-                later.append(i)
-            steps[i] = step
-        waiting = later
-    return [step for step in steps if step is not None]
+    """One step a request, in order."""
+    steps, admitted = _judged(on, requests, now)
+    for turn in _turns(admitted):
+        outcomes = take(on, [admitted[i] for i in turn], now)
+        for i, outcome in zip(turn, outcomes, strict=True):
+            steps[i] = _step(on, requests[i], admitted[i], outcome)
+    return [steps[i] for i in range(len(requests))]
 
 
-def _round(on: Switch, requests: Sequence[Message], now: datetime) -> list[Step | None]:
-    """One transaction; None for a request whose card already has one in this round."""
-    reads = [read_debit(request, on.tokens.locate) for request in requests]
-    debits = [read for read in reads if isinstance(read, Debit)]
-    known = on.journal.seen([(debit.at.bucket, debit.repeat_key) for debit in debits])
-    fresh = [debit for debit in debits if debit.repeat_key not in known]
-    verdicts = dict(zip(map(id, fresh), on.tokens.examine(fresh, now), strict=True))
-
-    cards: set[str] = set()
-    taken: list[Admitted] = []
-    steps: list[Step | None] = []
-    for request, read in zip(requests, reads, strict=True):
+def _judged(
+    on: Switch, requests: Sequence[Message], now: datetime
+) -> tuple[dict[int, Step], dict[int, Admitted]]:
+    """By position: what is decided without burning anything, and the debits that go on."""
+    steps: dict[int, Step] = {}
+    debits: dict[int, Debit] = {}
+    for i, request in enumerate(requests):
+        read = read_debit(request, on.tokens.locate)
         if isinstance(read, Decline):
-            steps.append(_declined(request, read))
-        elif read.repeat_key in known:
-            steps.append(_repeated(request, read, known[read.repeat_key]))
+            steps[i] = _declined(request, read)
         else:
-            verdict = verdicts[id(read)]
-            if isinstance(verdict, Decline):
-                steps.append(_declined(request, verdict))
-            elif verdict.card.id in cards:
-                steps.append(None)
-            else:
-                cards.add(verdict.card.id)
-                taken.append(verdict)
-                steps.append(None)
-    if taken:
-        outcomes = _take(on, taken, now)
-        for i, (request, read) in enumerate(zip(requests, reads, strict=True)):
-            if isinstance(read, Debit) and id(read) in outcomes:
-                steps[i] = _step(on, request, read, outcomes[id(read)])
-    return steps
-
-
-Outcome = tuple[Admitted, Journalled] | Decline | Journalled
-
-
-def _take(on: Switch, taken: Sequence[Admitted], now: datetime) -> dict[int, Outcome]:
-    """Burn, count and journal in one transaction; the outcome of each debit by its identity."""
-    with on.journal.transaction() as tx:
-        burnt = tx.burn(taken)
-        winners = [admitted for admitted in taken if admitted.debit.at in burnt]
-        refusals = _refusals(tx, winners, now)
-        lines = {
-            admitted.debit.repeat_key: _line(
-                on, admitted, refusals.get(admitted.debit.repeat_key), now
-            )
-            for admitted in winners
-        }
-        appended = tx.append(list(lines.values()))
-        losers = [a.debit for a in taken if a.debit.repeat_key not in appended]
-        known = tx.seen([(debit.at.bucket, debit.repeat_key) for debit in losers])
-    outcomes: dict[int, Outcome] = {}
-    for admitted in taken:
-        key = admitted.debit.repeat_key
-        if key in appended:
-            refusal = refusals.get(key)
-            outcomes[id(admitted.debit)] = refusal or (admitted, lines[key])
-        elif key in known:
-            outcomes[id(admitted.debit)] = known[key]
+            debits[i] = read
+    known = on.journal.seen([(debit.at.bucket, debit.repeat_key) for debit in debits.values()])
+    for i, debit in debits.items():
+        line = known.get(debit.repeat_key)
+        if line is not None and line.state is not DebitState.BLOCKED:
+            steps[i] = _repeated(requests[i], debit, line)
+    fresh = {i: debit for i, debit in debits.items() if i not in steps}
+    admitted: dict[int, Admitted] = {}
+    verdicts = on.tokens.examine(list(fresh.values()), now)
+    for (i, debit), verdict in zip(fresh.items(), verdicts, strict=True):
+        # A debit whose reversal came first is declined whatever it proves, but its number burns.
+        refusal = _REVERSED if debit.repeat_key in known else None
+        if isinstance(verdict, Decline):
+            steps[i] = _declined(requests[i], refusal or verdict)
         else:
-            outcomes[id(admitted.debit)] = Decline(
-                Reason.REPLAY, "This number has been used: it pays once."
-            )
-    return outcomes
+            admitted[i] = replace(verdict, refusal=refusal or verdict.refusal)
+    return steps, admitted
 
 
-def _refusals(tx: JournalTx, winners: Sequence[Admitted], now: datetime) -> dict[str, Decline]:
-    """Why debits with a burnt number are declined all the same, by repeat key."""
-    refusals = {a.debit.repeat_key: a.refusal for a in winners if a.refusal is not None}
-    binding = [a for a in winners if a.binds_shop and a.refusal is None]
-    bound = tx.bind_shop(binding) if binding else set()
-    for admitted in binding:
-        if admitted.debit.at not in bound:
-            refusals[admitted.debit.repeat_key] = Decline(
-                Reason.DOMAIN, "This number belongs to another shop.", "domain-merchant"
-            )
-    spending = [a for a in winners if a.debit.repeat_key not in refusals]
-    within = tx.spend(spending, int(f"{now:%Y%m%d}"))
-    for admitted in spending:
-        if admitted.debit.repeat_key not in within:
-            refusals[admitted.debit.repeat_key] = Decline(
-                Reason.VELOCITY, "The card's limit for today is used up.", "domain-day"
-            )
-    return refusals
+def _turns(admitted: Mapping[int, Admitted]) -> Iterator[list[int]]:
+    """The positions in as many turns as are needed for each to have a card once."""
+    waiting = list(admitted)
+    while waiting:
+        turn: dict[str, int] = {}
+        for i in waiting:
+            turn.setdefault(admitted[i].card.id, i)
+        yield list(turn.values())
+        taken = set(turn.values())
+        waiting = [i for i in waiting if i not in taken]
 
 
-def _line(on: Switch, admitted: Admitted, refusal: Decline | None, now: datetime) -> Journalled:
-    debit = admitted.debit
-    return Journalled(
-        debit=on.entropy.take(16).hex(),
-        repeat_key=debit.repeat_key,
-        digest=debit.digest,
-        at=debit.at,
-        generation=admitted.generation,
-        card=admitted.card.id,
-        par=admitted.card.par,
-        state=DebitState.PENDING if refusal is None else DebitState.DECLINED,
-        amount=debit.amount,
-        place=debit.place,
-        stan=debit.stan,
-        transmitted=debit.transmitted,
-        retrieval_reference=debit.retrieval_reference,
-        received_at=now,
-        response_code="" if refusal is None else refusal.response_code,
-        reason="" if refusal is None else refusal.reason,
-    )
-
-
-def _step(on: Switch, request: Message, debit: Debit, outcome: Outcome) -> Step:
-    if isinstance(outcome, Decline):
-        return _declined(request, outcome)
-    if isinstance(outcome, Journalled):
-        return _repeated(request, debit, outcome)
-    admitted, line = outcome
-    card = on.tokens.reveal(admitted)
+def _step(on: Switch, request: Message, admitted: Admitted, outcome: Outcome) -> Step:
+    if isinstance(outcome, Known):
+        return _repeated(request, admitted.debit, outcome.line)
+    if isinstance(outcome, Lost):
+        return _declined(request, outcome.decline)
+    if isinstance(outcome, Refused):
+        return Answer(stored_answer(request, outcome.line), outcome.decline)
     requestor = on.requestors[admitted.card.network]
-    message = issuer_request(request, debit, card, admitted.card.par, requestor)
-    return Forward(message, request, admitted, line)
+    message = issuer_request(request, admitted.debit, outcome.card, admitted.card.par, requestor)
+    return Forward(message, request, admitted, outcome.line)
 
 
 def _repeated(request: Message, debit: Debit, line: Journalled) -> Step:
     """A message that was seen before: its stored answer, or a refusal if it asks for more."""
     if line.state in (DebitState.BLOCKED, DebitState.REVERSED):
-        return _declined(request, Decline(Reason.REVERSED, "This debit has been reversed."))
+        return _declined(request, _REVERSED)
     if line.digest != debit.digest:
         text = "A repeat must ask for the same amount with the same chip data."
         return _declined(request, Decline(Reason.CHANGED_REPEAT, text))

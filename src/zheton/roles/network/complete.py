@@ -7,11 +7,13 @@ from datetime import datetime
 from zheton.core.debit import DebitState, Journalled
 from zheton.core.decline import RESPONSE_CODE, Reason
 from zheton.core.iso8583.message import Message
-from zheton.roles.network.answer import answer, issuer_reversal, stored_answer
-from zheton.roles.network.authorise import Forward, Switch
+from zheton.roles.network.answer import issuer_reversal, stored_answer
+from zheton.roles.network.state import Forward, Switch
 
 APPROVED = "00"
-_ANSWERED_ALIKE = (3, 4, 11, 37)
+RESPONSE_CODE_CHARACTERS = 2
+_RESPONSE = "0110"
+_ANSWERED_ALIKE = (2, 3, 4, 7, 11, 37, 49)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Answered:
 def complete(on: Switch, group: Sequence[Answered], now: datetime) -> list[Message]:
     """The answers for the acquirers, in order; every outcome is durable before this returns.
 
-    A debit that was reversed while the issuer thought about it is answered as reversed. An issuer
+    A debit that got another outcome meanwhile, such as a reversal, is answered by that. An issuer
     that did not answer, or whose answer is not to the question, declines the debit and will hear
     of a reversal.
     """
@@ -35,10 +37,10 @@ def complete(on: Switch, group: Sequence[Answered], now: datetime) -> list[Messa
         for line in lines:
             if line.debit in finished and line.state is DebitState.TIMED_OUT:
                 tx.want_reversal(line, due=True)
+        overtaken = [line for line in lines if line.debit not in finished]
+        journal = tx.seen([(line.at.bucket, line.repeat_key) for line in overtaken])
     return [
-        stored_answer(answered.forward.request, line)
-        if line.debit in finished
-        else answer(answered.forward.request, RESPONSE_CODE[Reason.REVERSED])
+        stored_answer(answered.forward.request, journal.get(line.repeat_key, line))
         for answered, line in zip(group, lines, strict=True)
     ]
 
@@ -48,9 +50,10 @@ def abandon(on: Switch, count: int) -> int:
     stale = on.journal.pending(count)
     lines = [_timed_out(line) for line in stale]
     with on.journal.transaction() as tx:
-        tx.finish(lines)
+        finished = tx.finish(lines)
         for line in lines:
-            tx.want_reversal(line, due=True)
+            if line.debit in finished:
+                tx.want_reversal(line, due=True)
     return len(lines)
 
 
@@ -70,9 +73,7 @@ def reversal_heard(on: Switch, line: Journalled) -> None:
 
 def _outcome(on: Switch, answered: Answered) -> Journalled:
     forward, response = answered.forward, answered.response
-    if response is None or any(
-        response.get(number) != forward.message.get(number) for number in _ANSWERED_ALIKE
-    ):
+    if response is None or not _answers(response, forward.message):
         return _timed_out(forward.line)
     code = response.text(39)
     approved = code == APPROVED
@@ -83,6 +84,15 @@ def _outcome(on: Switch, answered: Answered) -> Journalled:
         auth_code=response.text(38) if approved else "",
         issuer_authentication_data=on.tokens.answer_chip(forward.admitted, code),
         reason="" if approved else Reason.ISSUER_DECLINED,
+    )
+
+
+def _answers(response: Message, request: Message) -> bool:
+    """Whether it decides this debit: of another card, amount or time, or undecided, is none."""
+    return (
+        response.mti == _RESPONSE
+        and len(response.text(39)) == RESPONSE_CODE_CHARACTERS
+        and all(response.get(number) == request.get(number) for number in _ANSWERED_ALIKE)
     )
 
 

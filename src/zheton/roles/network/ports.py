@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from zheton.core.debit import Admitted, Debit, DebitState, Journalled, Location, RevealedCard
+from zheton.core.debit import Admitted, Debit, Journalled, Location, RevealedCard
 from zheton.core.decline import Decline
 
 
@@ -56,8 +56,8 @@ class JournalTx(Protocol):
     def seen(self, keys: Sequence[tuple[int, str]]) -> Mapping[str, Journalled]:
         """The journal lines of (bucket, repeat key), by repeat key."""
 
-    def change_state(self, debit: Journalled, state: DebitState) -> bool:
-        """Move a line on from the state that `debit` has; whether it still had it."""
+    def undo(self, debit: Journalled) -> bool:
+        """Reverse a line that is pending or approved, its issuer to hear of it; whether it was."""
 
     def want_reversal(self, debit: Journalled, due: bool) -> None:
         """Note that the issuer must hear of a reversal, or that it has."""

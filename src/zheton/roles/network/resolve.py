@@ -3,8 +3,8 @@
 from zheton.core.clearing import Presentment
 from zheton.core.debit import DebitState, Journalled
 from zheton.core.decline import Decline, Reason
-from zheton.roles.network.authorise import Switch
 from zheton.roles.network.clear import ResolvedCard
+from zheton.roles.network.state import Switch
 
 
 def resolve(on: Switch, presentment: Presentment, issuer: str) -> ResolvedCard | Decline:

@@ -32,7 +32,8 @@ def activate(
         if now >= enrolment.code_until:
             return _refused("The code is too old; enrol the card again.")
         tried = replace(enrolment, tries_left=enrolment.tries_left - 1)
-        tx.change_enrolment(enrolment, tried, now)
+        if not tx.change_enrolment(enrolment, tried, now):
+            raise ConflictError("Another code was tried at the same moment; try again.")
     if not hmac.compare_digest(keys.code_mac(enrolment_id, code), tried.code_mac):
         return _refused(f"That is not the code; {tried.tries_left} tries are left.")
     active = replace(tried, status=CardStatus.ACTIVE, code_mac=b"", code_until=None, tries_left=0)

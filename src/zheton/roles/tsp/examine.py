@@ -27,40 +27,46 @@ from zheton.roles.tsp.ports import Keys, Vault
 from zheton.roles.tsp.state import Lease, OnlineNumber, Rules
 
 SEQUENCE = 0  # the PAN sequence number of every one-time number
-WRONG_CODES_MAX = 3
+CODE_TRIES = 3
 
 
 def examine(
     debits: Sequence[Debit], keys: Keys, vault: Vault, rules: Rules, now: datetime
 ) -> list[Admitted | Decline]:
-    """One verdict a debit, in order; a wrong dynamic code is counted before this returns."""
+    """One verdict a debit, in order.
+
+    A try of an online number is used up, durably, before its code is looked at: however many
+    guesses come at once, in one group or to several processes, no more than three are looked at.
+    """
     leases = vault.leases([debit.at for debit in debits])
-    verdicts = [_judge(debit, leases.get(debit.at), keys, rules, now) for debit in debits]
-    wrong = [
-        debit.at
-        for debit, verdict in zip(debits, verdicts, strict=True)
-        if isinstance(verdict, Decline) and verdict.reason is Reason.WRONG_CODE
+    refusals = [_not_live(debit, leases.get(debit.at), now) for debit in debits]
+    guessing = [
+        i
+        for i, debit in enumerate(debits)
+        if refusals[i] is None and debit.channel is Channel.ONLINE
     ]
-    if wrong:
+    if guessing:
         with vault.transaction() as tx:
-            for at in wrong:
-                tx.wrong_code(at)
-    return verdicts
+            for i in guessing:
+                at = debits[i].at
+                if not tx.use_code_try(at, leases[at].batch.generation, CODE_TRIES):
+                    text = "Three codes were tried: this number has ended."
+                    refusals[i] = Decline(Reason.SUSPENDED, text)
+    return [
+        refusal or _judge(debit, leases[debit.at], keys, rules, now)
+        for debit, refusal in zip(debits, refusals, strict=True)
+    ]
 
 
 def _judge(
-    debit: Debit, lease: Lease | None, keys: Keys, rules: Rules, now: datetime
+    debit: Debit, lease: Lease, keys: Keys, rules: Rules, now: datetime
 ) -> Admitted | Decline:
-    if lease is None:
-        return Decline(Reason.UNKNOWN_NUMBER, "No such number is leased.")
-    refusal = _not_live(debit, lease, now)
-    if refusal is not None:
-        return refusal
+    """The verdict on a live number: its proof first, then whether it may pay here."""
     key = _session_key(debit, lease, keys, rules)
     refusal = (
         _wrong_cryptogram(debit, lease, key, rules)
         if debit.channel is Channel.TILL
-        else _wrong_code(debit, lease.online, key, now)
+        else _wrong_code(debit, key)
     )
     if refusal is not None:
         return refusal
@@ -84,7 +90,9 @@ def _judge(
     )
 
 
-def _not_live(debit: Debit, lease: Lease, now: datetime) -> Decline | None:
+def _not_live(debit: Debit, lease: Lease | None, now: datetime) -> Decline | None:
+    if lease is None:
+        return Decline(Reason.UNKNOWN_NUMBER, "No such number is leased.")
     batch = lease.batch
     if debit.expiry != batch.expiry:  # another generation of the same digits, or a guess
         return Decline(Reason.EXPIRED, "The expiry date is not this number's.")
@@ -98,8 +106,17 @@ def _not_live(debit: Debit, lease: Lease, now: datetime) -> Decline | None:
         return Decline(Reason.REPLAY, "This number has been used: it pays once.")
     if batch.status not in PAYING:
         return Decline(Reason.SUSPENDED, f"The batch of this number is {batch.status}.")
-    if debit.channel is Channel.ONLINE and batch.channel is Channel.ONLINE and lease.online is None:
+    return _not_live_online(lease, now) if debit.channel is Channel.ONLINE else None
+
+
+def _not_live_online(lease: Lease, now: datetime) -> Decline | None:
+    if lease.batch.channel is not Channel.ONLINE:
+        text = "This number is for a till, not for a shop."
+        return Decline(Reason.DOMAIN, text, "domain-channel")
+    if lease.online is None:
         return Decline(Reason.UNKNOWN_NUMBER, "This online number was never given out.")
+    if now >= lease.online.expires_at:
+        return Decline(Reason.EXPIRED, "The minutes of this number are over.")
     return None
 
 
@@ -138,19 +155,10 @@ def _wrong_cryptogram(debit: Debit, lease: Lease, key: bytes, rules: Rules) -> D
     return None
 
 
-def _wrong_code(
-    debit: Debit, online: OnlineNumber | None, key: bytes, now: datetime
-) -> Decline | None:
-    """Time, tries and dynamic code of an online number."""
-    if online is None:
-        return Decline(
-            Reason.DOMAIN, "This number is for a till, not for a shop.", "domain-channel"
-        )
-    if online.wrong_codes >= WRONG_CODES_MAX:
-        return Decline(Reason.SUSPENDED, "Three wrong codes have ended this number.")
-    if now >= online.expires_at:
-        return Decline(Reason.EXPIRED, "The minutes of this number are over.")
-    if not hmac.compare_digest(dynamic_code(key), debit.code or ""):
+def _wrong_code(debit: Debit, key: bytes) -> Decline | None:
+    # As bytes: of two strings `compare_digest` takes ASCII only, and this one is a stranger's.
+    given = (debit.code or "").encode("utf-8", "replace")
+    if not hmac.compare_digest(dynamic_code(key).encode("ascii"), given):
         return Decline(Reason.WRONG_CODE, "The dynamic code is not right.")
     return None
 

@@ -88,10 +88,13 @@ class VaultTx(Protocol):
         """Write `after` where status and tries are still those of `before`; whether it did."""
 
     def add_device(self, device: RegisteredDevice) -> None:
-        """A device, or the same device again."""
+        """A new device."""
 
     def device(self, device: str) -> RegisteredDevice | None:
         """A device by its id."""
+
+    def device_by_serial(self, serial: str) -> RegisteredDevice | None:
+        """A device by the serial number of its chip."""
 
     def next_batches(self, token_bin: str, bucket: int, count: int, end: int) -> list[int]:
         """`count` batch indexes of a bucket never handed out before, all below `end`."""
@@ -114,8 +117,8 @@ class VaultTx(Protocol):
     def add_online_number(self, number: OnlineNumber) -> None:
         """Bind an online number."""
 
-    def wrong_code(self, at: Location) -> None:
-        """Count a wrong dynamic code."""
+    def use_code_try(self, at: Location, generation: int, tries: int) -> bool:
+        """Use up one of an online number's `tries`; False where none is left."""
 
 
 class Vault(Protocol):

@@ -38,7 +38,7 @@ from zheton.core.token.lifecycle import BatchStatus
 from zheton.roles.tsp.desk import TokenDesk
 from zheton.roles.tsp.examine import SEQUENCE
 from zheton.roles.tsp.lease import Use, lease
-from zheton.roles.tsp.ports import Keys, Vault
+from zheton.roles.tsp.ports import Keys, Vault, VaultTx
 from zheton.roles.tsp.standing import standing
 from zheton.roles.tsp.state import Card, Enrolment, RegisteredDevice
 
@@ -64,10 +64,12 @@ def provision(
     batches: int,
     now: datetime,
 ) -> Package | Decline:
-    """The card and `batches` new batches as a package for the chip whose domain counts `counter`.
+    """The card and `batches` batches as a package for the chip whose domain counts `counter`.
 
-    The leases are committed before the package exists. NotFoundError for an unknown enrolment or
-    device, ConflictError where the enrolment is not active.
+    Batches that were offered to this device and never confirmed come again before new ones are
+    leased, so a package that was lost costs no numbers; a chip skips those that it has. The leases
+    are committed before the package exists. NotFoundError for an unknown enrolment or device,
+    ConflictError where the enrolment is not active.
     """
     with on.vault.transaction() as tx:
         enrolment, card = standing(tx, enrolment_id)
@@ -89,7 +91,10 @@ def provision(
         scheme = on.rules.schemes.named(card.network)
         use = Use(device.id, device.device, Channel.TILL)
         count = min(max(batches, 1), BATCHES_MAX)
-        leased = lease(tx, on.keys, scheme, enrolment, use, count, now)
+        offered = [b for b in _offered(tx, enrolment) if _still_good(b, device.id, now)]
+        leased = offered[:count]
+        if len(leased) < count:
+            leased += lease(tx, on.keys, scheme, enrolment, use, count - len(leased), now)
     dgis = [_profile(scheme, enrolment, card)]
     for batch in leased:
         dgis += _batch(on.keys, scheme, enrolment, batch, now)
@@ -97,17 +102,22 @@ def provision(
 
 
 def provisioned(vault: Vault, enrolment_id: str) -> None:
-    """The chip has taken the package: its batches are on the device."""
+    """The chip has taken the package: what was offered is on it."""
     with vault.transaction() as tx:
         found = tx.enrolment(enrolment_id)
         if found is None:
             raise NotFoundError("There is no such card; enrol it first.")
-        offered = [
-            batch
-            for batch in tx.batches_of(found[0])
-            if batch.status is BatchStatus.OFFERED and batch.channel is Channel.TILL
-        ]
-        tx.set_batch_status(offered, BatchStatus.PROVISIONED)
+        tx.set_batch_status(_offered(tx, found[0]), BatchStatus.PROVISIONED)
+
+
+def _offered(tx: VaultTx, enrolment: Enrolment) -> list[Batch]:
+    """The batches on their way to a device, the oldest first."""
+    offered = [
+        batch
+        for batch in tx.batches_of(enrolment)
+        if batch.status is BatchStatus.OFFERED and batch.channel is Channel.TILL
+    ]
+    return sorted(offered, key=lambda batch: (batch.until, batch.bin, batch.batch))
 
 
 def _profile(scheme: Scheme, enrolment: Enrolment, card: Card) -> Dgi:
@@ -141,6 +151,10 @@ def _batch(
         Dgi(BATCH_HEADER, header.encode()),
         Dgi(CREDENTIALS, Credentials(reference, credentials).encode()),
     ]
+
+
+def _still_good(batch: Batch, device_id: str, now: datetime) -> bool:
+    return batch.device_id == device_id and now < batch.until
 
 
 def batch_reference(batch: Batch) -> bytes:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from zheton.core.errors import ConflictError, NotFoundError
-from zheton.core.token.lifecycle import BatchStatus, CardStatus, card_may
+from zheton.core.token.lifecycle import BatchStatus, CardStatus, batch_may, card_may
 from zheton.roles.tsp.ports import Vault, VaultTx
 from zheton.roles.tsp.state import Card, Enrolment
 
@@ -28,6 +28,15 @@ def standing(tx: VaultTx, enrolment_id: str) -> tuple[Enrolment, Card]:
     return enrolment, card
 
 
+def look_up(vault: Vault, enrolment_id: str) -> tuple[Enrolment, Card]:
+    """The enrolment and its card, whatever their status; NotFoundError otherwise."""
+    with vault.transaction() as tx:
+        found = tx.enrolment(enrolment_id)
+    if found is None:
+        raise NotFoundError("There is no such card; enrol it first.")
+    return found
+
+
 def change_standing(
     vault: Vault, enrolment_id: str, status: CardStatus, now: datetime
 ) -> Enrolment:
@@ -41,9 +50,14 @@ def change_standing(
         if found is None:
             raise NotFoundError("There is no such card; enrol it first.")
         before = found[0]
+        if before.status is CardStatus.IDENTIFYING and status is CardStatus.ACTIVE:
+            raise ConflictError("The card waits for its code; only the code makes it active.")
         card_may(before.status, status)
         after = replace(before, status=status)
         if not tx.change_enrolment(before, after, now):
             raise ConflictError("The card was changed at the same moment; try again.")
-        tx.set_batch_status(tx.batches_of(before), _BATCHES_FOLLOW[status])
+        batches = tx.batches_of(before)
+        for batch in batches:
+            batch_may(batch.status, _BATCHES_FOLLOW[status])
+        tx.set_batch_status(batches, _BATCHES_FOLLOW[status])
         return after

@@ -57,7 +57,7 @@ class RegisteredDevice:
 
 @dataclass(frozen=True, slots=True)
 class OnlineNumber:
-    """What binds one online number: an amount, a time, a shop, and how many wrong codes it saw."""
+    """What binds one online number: an amount, a time, a shop, and how many codes were tried."""
 
     bin: str
     index: int
@@ -66,7 +66,7 @@ class OnlineNumber:
     currency: str
     expires_at: datetime
     merchant: str  # "" until the first to present it
-    wrong_codes: int = 0
+    codes_tried: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ ACN (deliver this code). The wallet learns an id, the last four digits and how t
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from zheton.core.country import Country, country
@@ -27,6 +27,8 @@ CODE_DIGITS = 6
 CODE_MINUTES = 10
 CODE_TRIES = 3
 ENVELOPE_CHARACTERS_MAX = 4096
+DELIVERY_CHARACTERS_MAX = 80
+UNNAMED_DELIVERY = "the issuer's way"
 APPROVED, IDENTIFY_FIRST = "00", "85"
 
 
@@ -67,13 +69,27 @@ def tokenise(on: TokenDesk, jwe: str, region: str, now: datetime) -> Tokenised |
         return Decline(Reason.EXPIRED, "The card has expired.")
 
     answer = on.issuer.exchange(entered.pan, _tokenisation(entered, "TAR", now, on.entropy))
-    code = answer.text(39)
-    if code not in (APPROVED, IDENTIFY_FIRST):
-        text = f"The issuer refused the card (response code {code})."
+    if answer.text(39) not in (APPROVED, IDENTIFY_FIRST):
+        text = f"The issuer refused the card (response code {answer.text(39)})."
         return Decline(Reason.ISSUER_DECLINED, text)
-    delivery = subelements.decode(answer.text(48)).get("27", "the issuer's way")
-    card = _store(on, entered, scheme, home, now)
-    return _claim(on, card, entered, "" if code == APPROVED else delivery, now)
+    if answer.text(39) == APPROVED:
+        return _store(on, entered, scheme, home, None, now)
+    delivery = subelements.decode(answer.text(48)).get(subelements.REACHED_BY, "")
+    code = _draw_code(on.entropy)
+    # First the code, then the rows: a claim whose code was never sent would wait for ever.
+    answer = on.issuer.exchange(entered.pan, _tokenisation(entered, "ACN", now, on.entropy, code))
+    if answer.text(39) != APPROVED:
+        text = "The issuer could not deliver the code; ask it for another way."
+        return Decline(Reason.IDENTITY_NOT_CONFIRMED, text)
+    return _store(on, entered, scheme, home, _Sent(code, delivery), now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A code that the issuer delivers, and by what way."""
+
+    code: str = field(repr=False)
+    delivery: str
 
 
 def read_envelope(content: bytes) -> EnteredCard:
@@ -82,8 +98,9 @@ def read_envelope(content: bytes) -> EnteredCard:
         entered = json.loads(content)
         month, _, year = str(entered["expiry"]).replace(" ", "").partition("/")
         pan = Pan(str(entered["pan"]))
-    except (ValueError, TypeError, KeyError) as error:
-        raise DecodeError("it holds no card", field="envelope", offset=0) from error
+    except (ValueError, TypeError, KeyError, RecursionError):
+        # Not chained: a JSON error carries the document, and with it the card number.
+        raise DecodeError("it holds no card", field="envelope", offset=0) from None
     if not (f"{month}{year}".isascii() and f"{month}{year}".isdigit() and len(year) == 2):
         raise EncodeError("the expiry date is written MM/YY", field="expiry")
     if len(month) != 2 or not 1 <= int(month) <= 12:
@@ -92,63 +109,62 @@ def read_envelope(content: bytes) -> EnteredCard:
 
 
 def _store(
-    on: TokenDesk, entered: EnteredCard, scheme: Scheme, home: Country, now: datetime
-) -> Card:
-    """The card's row, new or found again by its keyed index, in one transaction."""
+    on: TokenDesk,
+    entered: EnteredCard,
+    scheme: Scheme,
+    home: Country,
+    sent: _Sent | None,
+    now: datetime,
+) -> Tokenised:
+    """The card, new or found again by its keyed index, and the claim to it, in one transaction."""
     index = on.keys.pan_index(entered.pan)
     with on.vault.transaction() as tx:
         known = tx.card_by_index(index)
         bucket, card_id = (known.bucket, known.id) if known else draw_id(on.entropy)
         version, sealed = on.keys.seal_pan(entered.pan, bucket, card_id)
         if known is not None:
-            known = replace(
-                known, expiry=entered.expiry, sealed_pan=sealed, pan_key_version=version
+            card = replace(known, expiry=entered.expiry, sealed_pan=sealed, pan_key_version=version)
+            tx.renew_card(card, now)
+        else:
+            card = Card(
+                id=card_id,
+                bucket=bucket,
+                network=scheme.name,
+                region=home.alpha2,
+                status=CardStatus.ACTIVE,
+                par=scheme.par_bin_controller + on.keys.par_suffix(entered.pan),
+                last4=entered.pan.last4,
+                expiry=entered.expiry,
+                limits=on.rules.limits_in(home.alpha2),
+                sealed_pan=sealed,
+                pan_key_version=version,
             )
-            tx.renew_card(known, now)
-            return known
-        card = Card(
-            id=card_id,
-            bucket=bucket,
-            network=scheme.name,
-            region=home.alpha2,
-            status=CardStatus.ACTIVE,
-            par=scheme.par_bin_controller + on.keys.par_suffix(entered.pan),
-            last4=entered.pan.last4,
-            expiry=entered.expiry,
-            limits=on.rules.limits_in(home.alpha2),
-            sealed_pan=sealed,
-            pan_key_version=version,
-        )
-        tx.add_card(card, index, now)
-        return card
-
-
-def _claim(
-    on: TokenDesk, card: Card, entered: EnteredCard, delivery: str, now: datetime
-) -> Tokenised | Decline:
-    """Record the claim: active at once, or with a code on its way that is kept as a MAC only."""
-    _, claim_id = draw_id(on.entropy, card.bucket)
-    enrolment = Enrolment(claim_id, card.bucket, card.id, CardStatus.ACTIVE)
-    code = ""
-    if delivery:
-        number = int.from_bytes(on.entropy.take(8), "big") % 10**CODE_DIGITS  # bias below 2^-44
-        code = f"{number:0{CODE_DIGITS}d}"
-        enrolment = replace(
-            enrolment,
-            status=CardStatus.IDENTIFYING,
-            delivery=delivery,
-            code_mac=on.keys.code_mac(claim_id, code),
-            code_until=now + timedelta(minutes=CODE_MINUTES),
-            tries_left=CODE_TRIES,
-        )
-    with on.vault.transaction() as tx:
+            tx.add_card(card, index, now)
+        enrolment = _claim(on, card, sent, now)
         tx.add_enrolment(enrolment, now)
-    if code:
-        message = _tokenisation(entered, "ACN", now, on.entropy, code)
-        if on.issuer.exchange(entered.pan, message).text(39) != APPROVED:
-            text = "The issuer could not deliver the code; ask it for another way."
-            return Decline(Reason.IDENTITY_NOT_CONFIRMED, text)
     return Tokenised(enrolment, card)
+
+
+def _claim(on: TokenDesk, card: Card, sent: _Sent | None, now: datetime) -> Enrolment:
+    """A claim: active at once, or waiting for the code, of which only a MAC is kept."""
+    _, claim_id = draw_id(on.entropy, card.bucket)
+    if sent is None:
+        return Enrolment(claim_id, card.bucket, card.id, CardStatus.ACTIVE)
+    return Enrolment(
+        claim_id,
+        card.bucket,
+        card.id,
+        CardStatus.IDENTIFYING,
+        delivery=(sent.delivery or UNNAMED_DELIVERY)[:DELIVERY_CHARACTERS_MAX],
+        code_mac=on.keys.code_mac(claim_id, sent.code),
+        code_until=now + timedelta(minutes=CODE_MINUTES),
+        tries_left=CODE_TRIES,
+    )
+
+
+def _draw_code(entropy: Entropy) -> str:
+    number = int.from_bytes(entropy.take(8), "big") % 10**CODE_DIGITS  # bias below 2^-44
+    return f"{number:0{CODE_DIGITS}d}"
 
 
 def draw_id(entropy: Entropy, bucket: int | None = None) -> tuple[int, str]:
