@@ -79,7 +79,7 @@ def read_lease(row: Row) -> Lease:
             row["currency"],
             from_ms(row["expires_ms"]),
             row["merchant"],
-            row["wrong_codes"],
+            row["codes_tried"],
         )
     return Lease(read_batch(row), read_card(row, "card_"), online)
 

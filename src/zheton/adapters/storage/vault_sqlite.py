@@ -12,7 +12,7 @@ SELECT j.value ->> 0 AS asked_index,
        c.network, c.region, c.status AS card_status, c.par, c.last4, c.expiry AS card_expiry,
        c.sealed_pan, c.pan_key_version, c.limit_currency, c.debit_max_minor, c.day_max_minor,
        c.debits_per_day,
-       o.limit_minor, o.currency, o.expires_ms, o.merchant, o.wrong_codes
+       o.limit_minor, o.currency, o.expires_ms, o.merchant, o.codes_tried
 FROM json_each(:entries) AS j
 JOIN batch AS b ON b.bucket = j.value ->> 1 AND b.bin = j.value ->> 2 AND b.batch = j.value ->> 3
 JOIN card AS c ON c.bucket = b.bucket AND c.card = b.card
@@ -49,14 +49,15 @@ WHERE card.bucket = j.value ->> 0 AND card.card = j.value ->> 1
 RETURNING card.card
 """
 
-# Entries: index, bucket, bin, merchant.
+# Entries: index, bucket, bin, generation, merchant.
 BIND_SHOP = """
 UPDATE online_number
-SET merchant = j.value ->> 3
+SET merchant = j.value ->> 4
 FROM json_each(:entries) AS j
 WHERE online_number.bucket = j.value ->> 1 AND online_number.bin = j.value ->> 2
   AND online_number.number_index = j.value ->> 0
-  AND online_number.merchant IN ('', j.value ->> 3)
+  AND online_number.generation = j.value ->> 3
+  AND online_number.merchant IN ('', j.value ->> 4)
 RETURNING online_number.bin, online_number.number_index
 """
 
@@ -105,10 +106,12 @@ ON CONFLICT (bucket, repeat_key) DO NOTHING
 RETURNING repeat_key
 """
 
+# The highest index that would be handed out has to lie below the end, also the first time.
 NEXT_BATCHES = """
-INSERT INTO batch_counter (bucket, bin, next_ordinal) VALUES (:bucket, :bin, :count)
-ON CONFLICT (bucket, bin) DO UPDATE SET next_ordinal = next_ordinal + :count
-WHERE (next_ordinal + :count) * 64 + :bucket <= :last
+INSERT INTO batch_counter (bucket, bin, next_ordinal)
+SELECT :bucket, :bin, :count WHERE (:count - 1) * 64 + :bucket < :end
+ON CONFLICT (bucket, bin) DO UPDATE SET next_ordinal = batch_counter.next_ordinal + :count
+WHERE (batch_counter.next_ordinal + :count - 1) * 64 + :bucket < :end
 RETURNING next_ordinal - :count
 """
 

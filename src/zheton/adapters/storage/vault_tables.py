@@ -116,12 +116,12 @@ online_number = Table(
     Column("bucket", SmallInteger, primary_key=True),
     Column("bin", String(8), primary_key=True),
     Column("number_index", BigInteger, primary_key=True),
-    Column("generation", SmallInteger, nullable=False),
+    Column("generation", SmallInteger, primary_key=True),
     Column("limit_minor", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("expires_ms", BigInteger, nullable=False),
     Column("merchant", String(15), nullable=False),
-    Column("wrong_codes", SmallInteger, nullable=False, server_default=text("0")),
+    Column("codes_tried", SmallInteger, nullable=False, server_default=text("0")),
     sqlite_with_rowid=False,
 )
 

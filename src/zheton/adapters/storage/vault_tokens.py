@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Table, insert, select, text, update
 
 from zheton.adapters.storage import vault_sqlite as sql
 from zheton.adapters.storage.vault_rows import read_batch, read_card, read_enrolment, to_ms
@@ -130,22 +130,22 @@ class TokenTx:
         return changed.rowcount == 1
 
     def add_device(self, new: RegisteredDevice) -> None:
-        """A device, or the same device again."""
-        if self.device(new.id) is None:
-            self._insert(device, device=new.id, serial=new.serial, device_class=new.device)
+        """A new device."""
+        self._insert(device, device=new.id, serial=new.serial, device_class=new.device)
 
     def device(self, device_id: str) -> RegisteredDevice | None:
         """A device by its id."""
-        row = self._one(select(device).where(device.c.device == device_id))
-        if row is None:
-            return None
-        return RegisteredDevice(row["device"], row["serial"], Device(row["device_class"]))
+        return self._device(device.c.device == device_id)
+
+    def device_by_serial(self, serial: str) -> RegisteredDevice | None:
+        """A device by the serial number of its chip."""
+        return self._device(device.c.serial == serial)
 
     def next_batches(self, token_bin: str, bucket: int, count: int, end: int) -> list[int]:
         """`count` batch indexes of a bucket never handed out before, all below `end`."""
         first = self.connection.execute(
             _NEXT_BATCHES,
-            {"bin": token_bin, "bucket": bucket, "count": count, "last": end - 1 + BUCKETS},
+            {"bin": token_bin, "bucket": bucket, "count": count, "end": end},
         ).scalar()
         if first is None:
             return []
@@ -216,17 +216,26 @@ class TokenTx:
             merchant=new.merchant,
         )
 
-    def wrong_code(self, at: Location) -> None:
-        """Count a wrong dynamic code."""
-        self.connection.execute(
+    def use_code_try(self, at: Location, generation: int, tries: int) -> bool:
+        """Use up one of an online number's `tries`; False where none is left."""
+        used = self.connection.execute(
             update(online_number)
             .where(online_number.c.bucket == at.bucket, online_number.c.bin == at.bin)
             .where(online_number.c.number_index == at.index)
-            .values(wrong_codes=online_number.c.wrong_codes + 1)
+            .where(online_number.c.generation == generation)
+            .where(online_number.c.codes_tried < tries)
+            .values(codes_tried=online_number.c.codes_tried + 1)
         )
+        return used.rowcount == 1
 
     def _insert(self, table: Table, **values: Any) -> None:
         self.connection.execute(insert(table), values)
+
+    def _device(self, condition: ColumnElement[bool]) -> RegisteredDevice | None:
+        row = self._one(select(device).where(condition))
+        if row is None:
+            return None
+        return RegisteredDevice(row["device"], row["serial"], Device(row["device_class"]))
 
     def _one(self, statement: Any) -> Any:
         return self.connection.execute(statement).mappings().first()
