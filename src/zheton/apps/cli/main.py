@@ -1,0 +1,113 @@
+"""`zheton`: the one command, its sub-commands, and what becomes of every error.
+
+A sub-command is a module of this package with a typer `app`; it is imported when it is asked for
+and not before, so that help and mistakes are answered at once.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from zheton.adapters.clock import SystemClock
+from zheton.apps.cli.complaint import sentence, status_of
+
+COMMANDS = {
+    "up": "Run all roles in one process, with the console.",
+    "demo": "Walk through one whole journey and print the X-ray of its debits.",
+    "band": "Put a band into a virtual PC/SC reader, as a card.",
+    "pos": "Be a till on a PC/SC reader and take a payment.",
+    "bench": "Measure; every bench checks the work it timed.",
+    "policy": "Check, explain and compare rollout files.",
+}
+
+
+@dataclass
+class Session:
+    """What the options before the sub-command said."""
+
+    debug: bool = False
+
+
+class Later(TyperCommand):
+    """A sub-command that is known by name and help until somebody runs it."""
+
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **more: Any) -> Any:
+        """Import the real command and let it read its arguments."""
+        module = import_module(f"zheton.apps.cli.{self.name}")
+        return typer.main.get_command(module.app).make_context(info_name, args, *rest, **more)
+
+
+class Commands(TyperGroup):
+    """The sub-commands whose modules are there."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, told in COMMANDS.items():
+            if find_spec(f"zheton.apps.cli.{name}") is not None:
+                self.add_command(Later(name, help=told))
+
+
+app = typer.Typer(cls=Commands, name="zheton", add_completion=False, no_args_is_help=True)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"zheton {version('zheton')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where in the program a fault happened.")
+    ] = False,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_tell_version, help="Say the version."),
+    ] = False,
+) -> None:
+    """Wearable contactless payment, self-hosted: a one-time 16-digit number for every debit."""
+    context.ensure_object(Session).debug = debug
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line, `sys.argv` if none is given, to its exit status.
+
+    0 done, 1 it could not be done (or nobody reads what it prints), 2 it was asked wrongly, 70 a
+    fault of ours, 130 interrupted.
+    """
+    session = Session()
+    command = typer.main.get_command(app)
+    try:
+        done = command.main(arguments, "zheton", standalone_mode=False, obj=session)
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:
+        return _complain(error, session)
+    # typer gives a command's result or, where typer.Exit ended it, its status.
+    return done if isinstance(done, int) else 0
+
+
+def _complain(error: BaseException, session: Session) -> int:
+    told = sentence(error, debug=session.debug, now=SystemClock().now())
+    status = status_of(error)
+    try:
+        if told:
+            print(told, file=sys.stderr)  # noqa: T201 rich would break the sentence into lines
+        sys.stdout.flush()
+    except OSError:
+        # Nobody reads any more; Python flushes once more at exit and must find somebody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
