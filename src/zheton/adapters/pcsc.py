@@ -96,7 +96,7 @@ class PcscCard:
 
     def __init__(self, scard: Any, handle: int, protocol: int) -> None:
         self._scard, self._handle, self._protocol = scard, handle, protocol
-        self._gone = False
+        self._silent = False
 
     def __enter__(self) -> Self:
         return self
@@ -128,12 +128,12 @@ class PcscCard:
     def disconnect(self) -> None:
         """Power the card down, so that nothing stays selected, and let others use the reader.
 
-        A card that left is not powered down: pcscd would take the attempt for its removal, and miss
-        the next card if that comes before pcscd looks again.
+        A card that fell silent is not powered down: if it has left, pcscd takes the attempt for the
+        removal, and misses the next card if that comes before pcscd looks again.
         """
         scard = self._scard
         scard.SCardDisconnect(
-            self._handle, scard.SCARD_LEAVE_CARD if self._gone else scard.SCARD_UNPOWER_CARD
+            self._handle, scard.SCARD_LEAVE_CARD if self._silent else scard.SCARD_UNPOWER_CARD
         )
 
     def _whole(self, command: bytes) -> bytes:
@@ -158,9 +158,8 @@ class PcscCard:
         header = self._scard.SCARD_PCI_T0 if self.t0 else self._scard.SCARD_PCI_T1
         code, answer = self._scard.SCardTransmit(self._handle, header, list(command))
         if code != self._scard.SCARD_S_SUCCESS:
-            error = _error(self._scard, code, "The card does not answer")
-            self._gone = isinstance(error, CardGoneError)
-            raise error
+            self._silent = True
+            raise _error(self._scard, code, "The card does not answer")
         return bytes(answer)
 
 
