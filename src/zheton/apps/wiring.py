@@ -6,9 +6,10 @@ from pathlib import Path
 
 from zheton.adapters.clock import SystemClock
 from zheton.adapters.datafiles import load_policy, load_schemes
-from zheton.adapters.device_files import device_named
+from zheton.adapters.device_files import device_named, load_devices
 from zheton.adapters.element_memory import FileMemory
 from zheton.adapters.entropy import SystemEntropy
+from zheton.adapters.held_file import HeldFile
 from zheton.adapters.issuer_file import bundled
 from zheton.adapters.keys_file import FileKeys, open_key_file
 from zheton.adapters.limits_file import load_limits
@@ -21,14 +22,17 @@ from zheton.adapters.storage.issuer import IssuerDatabase
 from zheton.adapters.storage.vault import SqlVault
 from zheton.adapters.storage.wallet import WalletDatabase
 from zheton.core.scheme import Schemes
+from zheton.core.token.domain import Device
 from zheton.roles.element.element import Element
 from zheton.roles.element.manufacture import manufacture
 from zheton.roles.element.state import SERIAL_BYTES
 from zheton.roles.issuer.enrol import enrol
 from zheton.roles.issuer.state import Bank
 from zheton.roles.network.state import Switch
-from zheton.roles.tsp.service import TokenService
+from zheton.roles.tsp.service import TokenService as NumberService
 from zheton.roles.tsp.state import Rules
+from zheton.roles.wallet.desk import WalletDesk
+from zheton.roles.wallet.ports import TokenService
 
 DEFAULT_DATA = Path("var")
 DEFAULT_BAND = "mi-band-4-nfc"
@@ -100,11 +104,16 @@ class Installation:
     @cached_property
     def outbox(self) -> Outbox:
         """The lab's telephone."""
-        return Outbox()
+        return Outbox(now=self.clock.now)
+
+    def wallet_desk(self, tokens: TokenService) -> WalletDesk:
+        """What the wallet works with; `tokens` is its way to the token service."""
+        profiles = {name: Device(p.device_class) for name, p in load_devices().items()}
+        return WalletDesk(tokens, self.wallet, self.entropy, profiles)
 
     def switch(self) -> Switch:
         """The network with the token service in its process."""
-        tokens = TokenService(self.keys, self.vault, self.rules)
+        tokens = NumberService(self.keys, self.vault, self.rules)
         requestors = {scheme.name: scheme.token_requestor_id for scheme in self.schemes}
         return Switch(tokens, self.vault, self.entropy, requestors)
 
@@ -123,6 +132,12 @@ class Band:
     name: str
     serial: str
     element: Element
+    held: HeldFile = field(repr=False)
+
+    def close(self) -> None:
+        """Let another process have it."""
+        self.element.power_off()
+        self.held.release()
 
 
 def open_band(installation: Installation, name: str, profile: str = DEFAULT_BAND) -> Band:
@@ -130,11 +145,13 @@ def open_band(installation: Installation, name: str, profile: str = DEFAULT_BAND
 
     ConflictError if another process holds it.
     """
-    memory = FileMemory(installation.data / "bands" / f"{name}.se")
+    folder = installation.data / "bands"
+    held = HeldFile(folder / f"{name}.lock", f"The band {name!r}")
+    memory = FileMemory(folder / f"{name}.se")
     if memory.load() is None:
         serial = installation.entropy.take(SERIAL_BYTES)
         keys = installation.keys.device_keys(serial.hex())
         manufacture(memory, serial=serial, payment_keys=keys)
     element = Element(memory, device_named(profile))
     serial = element.status(installation.clock.now()).serial
-    return Band(name, serial.hex(), element)
+    return Band(name, serial.hex(), element, held)

@@ -1,0 +1,173 @@
+"""One debit from the wearer's finger to the push on the phone, told step by step."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from zheton.apps.lab.lab import Lab
+from zheton.apps.lab.people import Holding, pan_of
+from zheton.apps.nodes.acquirer import Sold
+from zheton.apps.trace import Crossing
+from zheton.apps.xray.decoder import Decoder
+from zheton.apps.xray.saw import Facts, saw
+from zheton.core.decline import RESPONSE_CODE, Reason
+from zheton.core.errors import ConflictError
+from zheton.core.money import Money
+from zheton.core.token.domain import Channel
+from zheton.roles.acquirer.state import Till
+from zheton.roles.element.arming import NotArmed
+from zheton.roles.terminal.outcome import Approved, Declined, OnlineRequest
+
+PUSH_TIMEOUT_S = 5.0
+Emit = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be paid: with which card, at which till, how much."""
+
+    holding: Holding
+    till: Till
+    amount: Money
+
+
+@dataclass
+class Told:
+    """What became of a debit, and everything that crossed meanwhile."""
+
+    approved: bool
+    text: str
+    number: str = field(repr=False, default="")
+    sold: Sold | None = None
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    parties: list[dict[str, Any]] = field(default_factory=list)
+    elapsed_ms: float = 0.0
+
+
+class DebitRun:
+    """Runs one debit at a time in the lab, for there is one trace; others wait their turn."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._turn = asyncio.Lock()
+
+    async def __call__(self, wish: Wish, emit: Emit) -> Told:
+        """The debit, with an event for each thing that happens; ends with `saw` and `done`."""
+        async with self._turn:
+            return await self._run(wish, emit)
+
+    async def _run(self, wish: Wish, emit: Emit) -> Told:
+        lab, loop = self._lab, asyncio.get_running_loop()
+        pan = pan_of(wish.holding.phone.name)
+        decoder = Decoder(pan)
+        steps: list[dict[str, Any]] = []
+
+        def tell(step: dict[str, Any]) -> None:
+            steps.append(step)
+            emit({"kind": "step", **step})
+
+        def listen(crossing: Crossing) -> None:
+            step = decoder.feed(crossing).to_json()
+            loop.call_soon_threadsafe(tell, step)
+
+        lab.trace.start(listen)
+        started_ms = lab.clock.elapsed_ms()
+        try:
+            online = wish.till.channel is Channel.ONLINE
+            told = await (self._online(wish, emit) if online else self._tap(wish, emit))
+            told.elapsed_ms = round(lab.clock.elapsed_ms() - started_ms, 1)
+            if told.sold is not None:
+                reference = told.sold.record.rrn
+                await asyncio.to_thread(lab.notifier.wait_told, reference, PUSH_TIMEOUT_S)
+        finally:
+            crossings = lab.trace.stop()
+        facts = Facts(pan=pan, numbers=(told.number,) if told.number else (), amount=wish.amount)
+        told.steps, told.parties = steps, [party.to_json() for party in saw(crossings, facts)]
+        emit({"kind": "saw", "parties": told.parties})
+        emit(_done(wish, told))
+        return told
+
+    async def _tap(self, wish: Wish, emit: Emit) -> Told:
+        lab, phone = self._lab, wish.holding.phone
+        label = wish.holding.card["title"]
+        armed = await asyncio.to_thread(phone.arm, wish.holding.card["id"])
+        if isinstance(armed, NotArmed):
+            emit(_display("band", [armed.text], "bad"))
+            return Told(False, armed.text)
+        emit(_display("band", [label, "Hold to the reader"], "busy"))
+        emit(_display("till", [str(wish.amount), "Present card"], "busy"))
+        try:
+            outcome = await asyncio.to_thread(
+                lab.counter.present, phone.band.element, wish.till, wish.amount
+            )
+            if not isinstance(outcome, OnlineRequest):
+                emit(_display("till", [outcome.message.text], "bad"))
+                emit(_display("band", [label, "Not paid"], "bad"))
+                return Told(False, f"{outcome.message.text}: {outcome.reason}.")
+            emit(_display("till", [outcome.message.text], "busy"))
+            paid = await lab.counter.charge(wish.till, wish.amount, outcome)
+        finally:
+            phone.band.element.disarm()
+        approved = isinstance(paid.outcome, Approved)
+        final = paid.outcome
+        assert isinstance(final, Approved | Declined), "a completed debit is one of the two"  # noqa: S101
+        tone = "good" if approved else "bad"
+        emit(_display("till", [final.message.text, str(wish.amount)], tone))
+        left = phone.band.element.credentials_left()
+        emit(_display("band", [label, "Paid" if approved else "Not paid", f"{left} left"], tone))
+        text = "Approved" if approved else _why(paid.sold)
+        return Told(approved, text, outcome.sale.number, paid.sold)
+
+    async def _online(self, wish: Wish, emit: Emit) -> Told:
+        lab, phone = self._lab, wish.holding.phone
+        merchant = wish.till.merchant
+        emit(_display("till", [merchant.name, str(wish.amount)], "busy"))
+        credential = await asyncio.to_thread(
+            phone.online_number, wish.holding.card["id"], wish.amount, merchant.id
+        )
+        number = credential["number"]
+        emit(_display("band", [f"•••• {number[-4:]}", "for one purchase"], "busy"))
+        sold = await lab.counter.charge_online(
+            wish.till, wish.amount, number, credential["expiry"], credential["code"]
+        )
+        tone = "good" if sold.approved else "bad"
+        text = "Approved" if sold.approved else _why(sold)
+        emit(_display("till", [text, str(wish.amount)], tone))
+        emit(_display("band", ["Paid" if sold.approved else "Not paid"], tone))
+        return Told(sold.approved, text, number, sold)
+
+
+def _why(sold: Sold | None) -> str:
+    """Why it was declined, as far as a till may know: the response code."""
+    if sold is None:
+        raise ConflictError("Nobody was asked, so nobody declined.")
+    code = sold.record.response_code or RESPONSE_CODE[Reason.ISSUER_UNAVAILABLE]
+    return f"Declined (response code {code})"
+
+
+def _display(who: str, lines: list[str], tone: str) -> dict[str, Any]:
+    return {"kind": "display", "who": who, "lines": lines, "tone": tone}
+
+
+def _done(wish: Wish, told: Told) -> dict[str, Any]:
+    receipt: dict[str, str] = {}
+    if told.sold is not None:
+        record = told.sold.record
+        receipt = {
+            "merchant": f"{wish.till.merchant.name}, {wish.till.merchant.city}",
+            "terminal": wish.till.terminal,
+            "amount": str(wish.amount),
+            "number": f"•••• {told.number[-4:]}",
+            "response": record.response_code,
+            "authorisation": record.auth_code or "—",
+            "reference": record.rrn,
+        }
+    return {
+        "kind": "done",
+        "approved": told.approved,
+        "text": told.text,
+        "number_last4": told.number[-4:],
+        "elapsed_ms": told.elapsed_ms,
+        "receipt": receipt,
+    }

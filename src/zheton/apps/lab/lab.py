@@ -1,0 +1,145 @@
+"""The lab: every role started, each behind its own wire, over one installation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import httpx
+
+from zheton.adapters.http_tsp import TIMEOUT, HttpTokenService
+from zheton.adapters.merchants_file import Merchants, load_merchants
+from zheton.adapters.tcp.link import IsoLink
+from zheton.apps.http.acquirer import acquirer_app
+from zheton.apps.http.serving import HttpServer
+from zheton.apps.http.tsp import token_service_app
+from zheton.apps.http.wallet import wallet_app
+from zheton.apps.lab.day import BackOffice, ClearedFile
+from zheton.apps.lab.till import Counter
+from zheton.apps.nodes.acquirer import AcquirerNode
+from zheton.apps.nodes.issuer import IssuerNode
+from zheton.apps.nodes.network import NetworkNode
+from zheton.apps.nodes.notify import Notifier
+from zheton.apps.trace import Trace
+from zheton.apps.wiring import Installation
+from zheton.core.iso8583.dialect import DIALECT
+from zheton.roles.tsp.desk import TokenDesk
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the parts listen; 0 lets the system choose."""
+
+    wallet: int = 0
+    tsp: int = 0
+    acquirer: int = 0
+    network: int = 0
+    issuer: int = 0
+
+    @classmethod
+    def after(cls, first: int) -> "Ports":
+        """Consecutive ports."""
+        return cls(*range(first, first + 5))
+
+
+class Lab:
+    """Starts and stops all roles; `trace` sees what crosses between them."""
+
+    def __init__(self, installation: Installation, ports: Ports | None = None) -> None:
+        self.installation = installation
+        self.clock = installation.clock
+        self.trace = Trace(self.clock.elapsed_ms)
+        self.merchants: Merchants = load_merchants()
+        self.ports = ports or Ports()
+        self._started: list[Any] = []
+
+    @property
+    def envelope_key(self) -> dict[str, Any]:
+        """The vault's public key for card envelopes (JWK)."""
+        return self.installation.keys.envelope_key()
+
+    @property
+    def thumbprint(self) -> str:
+        """The thumbprint of that key, which entry forms pin."""
+        return self.installation.keys.envelope_thumbprint()
+
+    async def start(self) -> None:
+        """Start every part; where one can't, those before it are stopped again."""
+        try:
+            await self._start_hosts()
+            await self._start_services()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Stop every part, the last one first."""
+        while self._started:
+            await self._started.pop().close()
+
+    async def add(self, part: Any) -> Any:
+        """Start one more part, which is stopped with the others."""
+        await part.start()
+        self._started.append(part)
+        return part
+
+    async def close_day(self, day: date) -> list[ClearedFile]:
+        """The evening's clearing and settlement."""
+        return await self.office.close_day(day)
+
+    def client(self, near: str, far: str, url: str = "") -> httpx.Client:
+        """An HTTP client of one party to another, whose requests and answers the trace sees."""
+
+        def sent(request: httpx.Request) -> None:
+            note = f"{request.method} {request.url.path}"
+            self.trace.record(near, far, "http", request.read(), note)
+
+        def answered(response: httpx.Response) -> None:
+            content = response.read()
+            note = f"{response.status_code} {response.request.url.path}"
+            took_ms = response.elapsed.total_seconds() * 1000
+            self.trace.record(far, near, "http", content, note, took_ms)
+
+        hooks: dict[str, list[Callable[..., None]]] = {"request": [sent], "response": [answered]}
+        return httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False, event_hooks=hooks)
+
+    async def _start_hosts(self) -> None:
+        """Issuer, network and acquirer: ISO 8583 between them."""
+        on, now = self.installation, self.clock.now
+        self.issuer: IssuerNode = await self.add(
+            IssuerNode(on.bank, on.issuer, on.outbox, self.clock, port=self.ports.issuer)
+        )
+        to_issuer = IsoLink(
+            HOST, self.issuer.server.port, DIALECT, now, tap=self.trace.tap("vault", "issuer")
+        )
+        self.notifier = Notifier(on.keys, on.wallet_secret(), self.trace)
+        self.network: NetworkNode = await self.add(
+            NetworkNode(
+                on.switch(), to_issuer, self.clock, port=self.ports.network, tell=self.notifier
+            )
+        )
+        to_network = IsoLink(
+            HOST, self.network.server.port, DIALECT, now, tap=self.trace.tap("acquirer", "vault")
+        )
+        self.acquirer: AcquirerNode = await self.add(
+            AcquirerNode(self.merchants.acquirer, on.acquirer, to_network, self.clock)
+        )
+
+    async def _start_services(self) -> None:
+        """Token service, wallet and the acquirer's door for tills: HTTP."""
+        on, secret = self.installation, self.installation.wallet_secret()
+        desk = TokenDesk(on.keys, on.vault, self.network, on.rules, on.entropy)
+        app = token_service_app(desk, self.envelope_key, self.thumbprint, self.clock, secret)
+        self.tsp: HttpServer = await self.add(HttpServer(app, port=self.ports.tsp))
+        tokens = HttpTokenService(self.tsp.url, secret, self.client("wallet", "vault"))
+        app = wallet_app(on.wallet_desk(tokens), self.clock, secret)
+        self.wallet: HttpServer = await self.add(HttpServer(app, port=self.ports.wallet))
+        self.notifier.wallet_url = self.wallet.url
+        app = acquirer_app(self.acquirer, self.merchants)
+        self.acquiring: HttpServer = await self.add(HttpServer(app, port=self.ports.acquirer))
+        self.counter = Counter(self.acquirer, self.trace, self.clock, on.entropy)
+        self.office = BackOffice(
+            self.acquirer, self.network.switch, on.clearing, self.issuer, self.trace
+        )

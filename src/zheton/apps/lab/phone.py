@@ -1,0 +1,137 @@
+"""A person of the lab: a phone with the app on it, a band on the wrist, and cards in the hand.
+
+What the phone knows it learned over HTTP; what it keeps is a user id, a token and a device id.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from zheton.adapters.clock import SystemClock
+from zheton.adapters.http_tsp import ask, error_of
+from zheton.adapters.secret_file import write_private
+from zheton.apps.companion import Companion, Synced, entry_form
+from zheton.apps.lab.till import TracedCard
+from zheton.apps.trace import Trace
+from zheton.apps.wiring import Band
+from zheton.core.errors import ConfigurationError
+from zheton.core.money import Money
+from zheton.core.token.pan import Pan
+from zheton.roles.element.arming import ArmResult
+from zheton.roles.element.element import Interface
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the app keeps between two starts."""
+
+    user: str
+    token: str
+    device: str
+
+
+class Phone:
+    """One person's app and band. Its methods block: an event loop calls them in a thread."""
+
+    def __init__(
+        self, name: str, wallet: httpx.Client, account: Account, band: Band, trace: Trace,
+        clock: SystemClock,
+    ) -> None:  # fmt: skip
+        self.name, self.band, self.account = name, band, account
+        self._wallet, self._trace, self._clock = wallet, trace, clock
+        self._wallet.headers["authorization"] = f"Bearer {account.token}"
+        host = TracedCard(band.element, trace, clock, Interface.HOST)
+        self._companion = Companion(wallet, host.transceive)
+
+    def type_card(self, pan: Pan, expiry: str, key: dict[str, Any], thumbprint: str) -> str:
+        """The cardholder types a card into the entry form; what leaves it is a JWE."""
+        typed = json.dumps({"pan": pan.reveal(), "expiry": expiry}).encode()
+        self._trace.record("cardholder", "entry form", "typed", typed, "card")
+        sealed = entry_form(pan.reveal(), expiry, key, thumbprint)
+        self._trace.record("entry form", "companion", "internal", sealed.encode(), "JWE")
+        return sealed
+
+    def add_card(self, jwe: str, region: str, title: str) -> dict[str, Any]:
+        """Enrol a sealed card; RefusedError with the reason if it may not be."""
+        body = {"encryptedData": jwe, "region": region, **({"title": title} if title else {})}
+        return ask(self._wallet, "POST", f"/v1/users/{self.account.user}/creditCards", body)
+
+    def verify(self, card: str, code: str) -> None:
+        """Type the code that the issuer sent."""
+        ask(self._wallet, "POST", f"/v1/creditCards/{card}/verify", {"code": code})
+
+    def cards(self) -> list[dict[str, Any]]:
+        """The person's cards, oldest first."""
+        return self._list(f"/v1/users/{self.account.user}/creditCards")
+
+    def card(self, card: str) -> dict[str, Any]:
+        """One card; NotFoundError if it is not this person's."""
+        return ask(self._wallet, "GET", f"/v1/creditCards/{card}")
+
+    def fill(self, card: str) -> Synced | None:
+        """Sync: fetch numbers for a card if the band has few, and put them into its chip."""
+        left = self.band.element.credentials_left(self.reference(card))
+        synced = self._companion.sync(self.account.device, left, card)
+        self.band.element.reset(Interface.HOST)
+        return synced
+
+    def arm(self, card: str) -> ArmResult:
+        """The wearer opens the card on the band, which is unlocked and on the wrist."""
+        return self.band.element.arm(
+            self._clock.now(), unlocked=True, on_wrist=True, card_ref=self.reference(card)
+        )
+
+    def reference(self, card: str) -> bytes:
+        """The card as the chip names it."""
+        return bytes.fromhex(self.card(card)["tokenReference"])
+
+    def online_number(self, card: str, limit: Money, merchant: str) -> dict[str, Any]:
+        """A number for one purchase in a web shop, for five minutes."""
+        body = {
+            "deviceId": self.account.device,
+            "amountMinor": limit.minor,
+            "currency": limit.currency.code,
+            "merchant": merchant,
+            "minutes": 5,
+        }
+        return ask(self._wallet, "POST", f"/v1/creditCards/{card}/transact", body)
+
+    def history(self, card: str) -> list[dict[str, Any]]:
+        """The card's debits as the wallet shows them, newest first."""
+        return self._list(f"/v1/creditCards/{card}/transactions")
+
+    def close(self) -> None:
+        """Put the phone away and take the band off."""
+        self._wallet.close()
+        self.band.close()
+
+    def _list(self, path: str) -> list[dict[str, Any]]:
+        response = self._wallet.get(path)
+        answer = response.json()
+        if not response.is_success:
+            raise error_of(answer)
+        return list(answer)
+
+
+def open_phone(
+    name: str, folder: Path, wallet: httpx.Client, band: Band, trace: Trace, clock: SystemClock
+) -> Phone:
+    """The phone of a person; a new one is signed up at the wallet, with its band."""
+    path = folder / f"{name}.json"
+    if path.exists():
+        try:
+            account = Account(**json.loads(path.read_text()))
+        except (ValueError, TypeError) as error:
+            raise ConfigurationError(f"{path} is damaged; remove it to start anew.") from error
+        return Phone(name, wallet, account, band, trace, clock)
+    user = ask(wallet, "POST", "/v1/users", {"name": name})
+    wallet.headers["authorization"] = f"Bearer {user['token']}"
+    body = {"serial": band.serial, "profile": band.element.profile.name}
+    device = ask(wallet, "POST", f"/v1/users/{user['id']}/devices", body)
+    account = Account(user["id"], user["token"], device["id"])
+    folder.mkdir(parents=True, exist_ok=True)
+    write_private(path, json.dumps(asdict(account)))
+    return Phone(name, wallet, account, band, trace, clock)
