@@ -1,0 +1,109 @@
+"""An X-ray for a terminal of 100 columns: steps with what tells most, who saw what, times by hop.
+
+Colour only repeats what the text says.
+"""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from zheton.apps.xray.step import Field, PartySaw, Step, XRay
+from zheton.apps.xray.whole import hops
+
+WIDTH_MAX = 100
+TELLING_MAX = 6
+_INDENT, _NAME_WIDTH = " " * 6, 34
+_TELLING = frozenset(
+    "84 50 82 94 5A 57 95 9F02 9F10 9F26 9F27 9F34 9F36 91 "
+    "DE2 DE4 DE22 DE38 DE39 DE48.25 DE48.33 DE56 DE70 Data".split()
+) | {"SW1 SW2"}
+
+
+def render(console: Console, xray: XRay, *, every_field: bool = False) -> None:
+    """Print an X-ray; `every_field` shows all fields in full instead of the most telling."""
+    width = min(console.width, WIDTH_MAX)
+    _print(console, Text(xray.title, style="bold"), width)
+    for step in xray.steps:
+        _print(console, _head(step), width, cut=True)
+        for each in step.fields if every_field else telling(step):
+            _print(console, _line(each), width, cut=not every_field)
+    if xray.parties:
+        console.print()
+        console.print(_saw_table(xray.parties, width))
+        _print(console, Text(holders(xray.parties), style="bold"), width)
+    if xray.steps:
+        console.print()
+        console.print(_hop_table(xray.steps, width))
+
+
+def telling(step: Step) -> list[Field]:
+    """The fields of a step that one reads first."""
+    if any(each.tag for each in step.fields):
+        chosen = [each for each in step.fields if each.tag in _TELLING and each.value]
+    else:
+        chosen = list(step.fields)
+    return chosen[:TELLING_MAX]
+
+
+def holders(parties: tuple[PartySaw, ...]) -> str:
+    """One sentence: who saw the card number."""
+    names = [each.party for each in parties if each.card_number]
+    if not names:
+        return "Nobody saw the card number."
+    return f"The card number was seen by: {', '.join(names)}. By nobody else."
+
+
+def _head(step: Step) -> Text:
+    line = Text(f"{step.n:>4}  {step.at_ms:>9.2f} ms  ")
+    line.append(f"{step.source} → {step.target}", style="cyan")
+    line.append("  ")
+    line.append(step.title, style="bold")
+    if step.took_ms:
+        line.append(f"  ({step.took_ms:.2f} ms)", style="dim")
+    return line
+
+
+def _line(field: Field) -> Text:
+    name = f"{field.tag} {field.name.strip()}" if field.tag else field.name
+    line = Text(f"{_INDENT}{name:<{_NAME_WIDTH}}  ", style="dim")
+    # In words first: the value may be long, and its meaning is what one looks for.
+    if field.meaning:
+        line.append(field.meaning, style="default not dim")
+        if field.value:
+            line.append(f"  [{field.value}]", style="dim")
+    else:
+        line.append(field.value, style="default not dim")
+    return line
+
+
+def _saw_table(parties: tuple[PartySaw, ...], width: int) -> Table:
+    things = list(dict.fromkeys(thing for party in parties for thing in party.saw))
+    table = Table(title="Who saw what", title_justify="left", box=None, width=width, pad_edge=False)
+    table.add_column("party", no_wrap=True)
+    for thing in (*things, "card number"):
+        table.add_column(thing, justify="center")
+    for party in parties:
+        marks = [_mark(thing in party.saw) for thing in things]
+        table.add_row(party.party, *marks, _mark(party.card_number))
+    return table
+
+
+def _mark(seen: bool) -> str:
+    return "saw" if seen else "-"
+
+
+def _hop_table(steps: tuple[Step, ...], width: int) -> Table:
+    table = Table(title="Time by hop", title_justify="left", box=None, pad_edge=False)
+    table.add_column("from → to", no_wrap=True, max_width=width // 2)
+    table.add_column("crossings", justify="right")
+    table.add_column("made in, ms", justify="right")
+    for (source, target), (count, took_ms) in hops(steps).items():
+        table.add_row(f"{source} → {target}", str(count), f"{took_ms:.2f}")
+    return table
+
+
+def _print(console: Console, line: Text, width: int, *, cut: bool = False) -> None:
+    """One line, cut to the width or wrapped in it; never read as markup."""
+    if cut:
+        line.truncate(width, overflow="ellipsis")
+    console.print(line, width=width, highlight=False)
