@@ -16,6 +16,8 @@ from zheton.roles.terminal.ports import CardGoneError
 
 _STEPS_MAX = 300  # 65,536 bytes in steps of 256, and some more; a card that goes on is broken
 
+_LOOK_S = 0.5  # one wait in the library, which a Ctrl-C can't interrupt
+
 
 class Reader:
     """One PC/SC reader, for as long as the context lasts."""
@@ -60,7 +62,7 @@ class Reader:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 raise NotFoundError(f"No card came to {self.name} within {timeout_s:g} seconds.")
-            state = self._state(state, left_s)
+            state = self._state(state, min(left_s, _LOOK_S))
         return self._connect()
 
     def has_card(self) -> bool:

@@ -169,7 +169,9 @@ def _collect(objects: Sequence[Tlv], found: dict[int, bytes]) -> None:
             _collect(each.children, found)
             continue
         if each.tag in found:  # EMV Book 3, 10.2: a redundant data object ends the transaction
-            raise _wrong("comes twice", tags.name_of(each.tag))
+            # An unknown tag may be anybody's digits, so an error does not repeat it.
+            name = tags.name_of(each.tag) if each.tag in tags.TAGS else "record"
+            raise _wrong("comes twice", name)
         if each.tag in OWN_TAGS or each.tag in _CRYPTOGRAM_TAGS:
             raise _wrong("is not for a record to say", tags.name_of(each.tag))
         found[each.tag] = each.value

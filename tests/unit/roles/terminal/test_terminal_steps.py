@@ -21,6 +21,7 @@ from zheton.roles.terminal.application import (
 )
 from zheton.roles.terminal.risk import CryptogramType
 from zheton.roles.terminal.state import ActionCodes, Setup, Transaction
+from zheton.roles.terminal.terminal_data import OWN_TAGS, terminal_data
 from zheton.roles.terminal.tvr import Tvr
 
 TILL = load_terminal(country("RU"), currency("RUB"))
@@ -86,6 +87,11 @@ def test_any_file_locator_is_bounded(value: bytes) -> None:
 def test_malformed_processing_options(data: str) -> None:
     with pytest.raises(DecodeError):
         processing_options(bytes.fromhex(data))
+
+
+def test_whatever_the_terminal_says_no_record_may_say() -> None:
+    own = terminal_data(SETUP).keys() - {tag for tag, _ in SETUP.combination.data}
+    assert own | {0x95, 0x9F34} == OWN_TAGS
 
 
 def test_a_list_that_asks_for_too_much_is_refused() -> None:
