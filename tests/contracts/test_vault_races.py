@@ -1,0 +1,170 @@
+"""Processes that want the same thing of one vault: one gets it, also where another is killed."""
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from tests.unit.roles.tsp.debits import NOW, VaultBench
+from zheton.adapters.storage.database import Database
+from zheton.core.debit import Admitted
+from zheton.core.token.batch import BATCH_SIZE, BUCKETS
+
+ROUNDS = 2 * BATCH_SIZE
+_OPEN = """
+import pickle, sys
+from zheton.adapters.storage.database import Database
+from zheton.adapters.storage.vault import SqlVault
+vault = SqlVault(Database(sys.argv[1]))
+def say(word):
+    print(word, flush=True)
+say("ready")
+"""
+BURN = (
+    _OPEN
+    + """
+with open(sys.argv[2], "rb") as file:
+    claims = pickle.load(file)
+for line in sys.stdin:
+    with vault.transaction() as tx:
+        won = tx.burn([claims[int(line)]])
+    say(len(won))
+"""
+)
+LEASE = (
+    _OPEN
+    + """
+for line in sys.stdin:
+    with vault.transaction() as tx:
+        indexes = tx.next_batches("520473", 5, int(line), 10**7)
+    say(" ".join(map(str, indexes)))
+"""
+)
+LEASE_AND_HANG = (
+    _OPEN
+    + """
+sys.stdin.readline()
+with vault.transaction() as tx:
+    say(tx.next_batches("520473", 5, 3, 10**7))
+    sys.stdin.read()
+"""
+)
+
+
+class Racer:
+    """Another process at the same vault, which does a step for each line that it is told."""
+
+    def __init__(self, program: str, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.hear() == "ready"
+
+    def tell(self, word: object) -> None:
+        print(word, file=self._pipe(self.process.stdin), flush=True)
+
+    def hear(self) -> str:
+        return self._pipe(self.process.stdout).readline().strip()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    @staticmethod
+    def _pipe(pipe: IO[str] | None) -> IO[str]:
+        assert pipe is not None
+        return pipe
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[VaultBench]:
+    database = Database(f"sqlite:///{tmp_path}/vault.db")
+    yield VaultBench(database)
+    database.close()
+
+
+@pytest.fixture
+def racers() -> Iterator[list[Racer]]:
+    started: list[Racer] = []
+    yield started
+    for racer in started:
+        racer.kill()
+
+
+def test_of_two_processes_with_one_number_exactly_one_wins(
+    bench: VaultBench, racers: list[Racer], tmp_path: Path
+) -> None:
+    batches = [bench.leased(), bench.leased()]
+    claims = [
+        verdict
+        for batch in batches
+        for verdict in bench.examine(
+            *(bench.at_till(batch, place) for place in range(BATCH_SIZE)), now=NOW
+        )
+        if isinstance(verdict, Admitted)
+    ]
+    assert len(claims) == ROUNDS
+    (tmp_path / "claims").write_bytes(pickle.dumps(claims))
+    arguments = (bench.database.url, str(tmp_path / "claims"))
+    racers += [Racer(BURN, *arguments), Racer(BURN, *arguments)]
+    wins = [0, 0]
+    for number in range(ROUNDS):
+        first = number % 2  # whom the word reaches first must not decide
+        racers[first].tell(number)
+        racers[1 - first].tell(number)
+        won = [int(racer.hear()) for racer in racers]
+        assert sorted(won) == [0, 1], number
+        wins = [total + new for total, new in zip(wins, won, strict=True)]
+    assert [bench.burnt(batch) for batch in batches] == [-1, -1]
+    assert sum(wins) == ROUNDS
+
+
+def test_no_index_is_handed_out_twice(bench: VaultBench, racers: list[Racer]) -> None:
+    racers += [Racer(LEASE, bench.database.url) for _ in range(3)]
+    steps = 40
+    for racer in racers:
+        for step in range(steps):
+            racer.tell(1 + step % 4)
+    heard = [racer.hear() for racer in racers for _ in range(steps)]
+    indexes = [int(index) for line in heard for index in line.split()]
+    expected = 3 * sum(1 + step % 4 for step in range(steps))
+    assert sorted(indexes) == [ordinal * BUCKETS + 5 for ordinal in range(expected)]
+
+
+def test_a_process_that_is_killed_takes_no_index_and_gives_none_twice(
+    bench: VaultBench, racers: list[Racer]
+) -> None:
+    survivor = Racer(LEASE, bench.database.url)
+    racers.append(survivor)
+    indexes: list[int] = []
+    for _ in range(5):
+        survivor.tell(2)
+        indexes += map(int, survivor.hear().split())
+        doomed = Racer(LEASE_AND_HANG, bench.database.url)
+        racers.append(doomed)
+        doomed.tell("go")
+        assert doomed.hear().startswith("[")
+        survivor.tell(2)  # it waits for the lock of the one that is about to die
+        doomed.kill()
+        indexes += map(int, survivor.hear().split())
+    assert sorted(indexes) == [ordinal * BUCKETS + 5 for ordinal in range(20)]
+
+
+def test_a_process_that_is_killed_after_its_commit_keeps_its_numbers(
+    bench: VaultBench, racers: list[Racer]
+) -> None:
+    indexes: list[int] = []
+    for _ in range(4):
+        racer = Racer(LEASE, bench.database.url)
+        racers.append(racer)
+        racer.tell(3)
+        indexes += map(int, racer.hear().split())
+        racer.kill()
+    assert sorted(indexes) == [ordinal * BUCKETS + 5 for ordinal in range(12)]
