@@ -188,7 +188,7 @@ def seal_envelope(content: bytes, public_key: dict[str, Any], thumbprint: str) -
     if key.thumbprint() != thumbprint:
         raise VerificationError("The vault's key is not the one that is pinned; nothing was sent.")
     header = {"alg": ENVELOPE_ALGORITHMS[0], "enc": ENVELOPE_ALGORITHMS[1]}
-    return jwe.encrypt_compact(header, content, key)
+    return jwe.encrypt_compact(header, content, key, algorithms=ENVELOPE_ALGORITHMS)
 
 
 def _row(bucket: int, card: str, version: int) -> bytes:

@@ -1,0 +1,123 @@
+"""The app on the phone: it carries packages between wallet and band, and seals what is typed.
+
+It is nobody's confidant: a package is ciphertext for the chip, an envelope is ciphertext for the
+token service, and the card number is gone once the envelope is closed.
+"""
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from zheton.adapters.http_tsp import ask
+from zheton.adapters.keys_file import seal_envelope
+from zheton.core.emv import status
+from zheton.core.emv.apdu import Command, Response
+from zheton.core.emv.perso import PAYMENT_DOMAIN_AID
+from zheton.core.errors import DecodeError, EncodeError, RefusedError, UnreachableError
+from zheton.core.scp03.host import initialize_update
+from zheton.core.scp03.initialize import InitializeUpdateResponse
+from zheton.core.scp03.keys import CHALLENGE_BYTES
+from zheton.core.token.pan import Pan
+
+_SELECT_PAYMENT_DOMAIN = Command(0x00, 0xA4, 0x04, 0x00, PAYMENT_DOMAIN_AID, le=256)
+_NAMES = {0xA4: "SELECT", 0x50: "INITIALIZE UPDATE", 0x82: "EXTERNAL AUTHENTICATE"}
+
+Transmit = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """A package that the chip has taken: its commit, the card's id, and how many numbers."""
+
+    commit: int
+    card: str
+    numbers: int
+
+
+class Companion:
+    """One user's app beside one band. `transmit` is the band's host interface (APDU in, out)."""
+
+    def __init__(self, wallet: httpx.Client, transmit: Transmit) -> None:
+        """`wallet` sends the user's bearer token with every request."""
+        self._wallet, self._transmit = wallet, transmit
+
+    def counter(self) -> int:
+        """The sequence counter of the chip's payment domain (GPC Amendment D, 7.1.1.6).
+
+        Asking for it opens no session and so does not move it. RefusedError if the chip has no
+        such domain, DecodeError if its answer is none.
+        """
+        challenge = secrets.token_bytes(CHALLENGE_BYTES)  # nothing depends on it here
+        for command in (_SELECT_PAYMENT_DOMAIN, initialize_update(challenge)):
+            answer = Response.decode(self._transmit(command.encode()))
+            if not answer.ok:
+                raise _refused(1, 1, command, answer.sw)
+        counter = InitializeUpdateResponse.decode(answer.data).sequence_counter
+        if counter is None:
+            problem = "the chip's challenge is not pseudo-random"
+            raise DecodeError(problem, field="INITIALIZE UPDATE response", offset=0)
+        return counter
+
+    def sync(self, device: str, unspent: int, card: str | None = None) -> Synced | None:
+        """Fetch the package that the band needs, run it, acknowledge it; None if it needs none.
+
+        `unspent` counts the numbers left, of `card` if it is named. RefusedError names the command
+        that the chip did not answer with 9000; the wallet knows by then. If the link to the chip
+        breaks, nothing is acknowledged and the next sync tries again.
+        """
+        need: dict[str, Any] = {"counter": self.counter(), "unspent": unspent}
+        if card is not None:
+            need["creditCard"] = card
+        given = ask(self._wallet, "POST", f"/v1/devices/{device}/commits", need)
+        if not given:
+            return None
+        commands = [Command.decode(bytes.fromhex(each)) for each in given["commands"]]
+        statuses = self._run(commands)
+        ask(
+            self._wallet,
+            "POST",
+            f"/v1/devices/{device}/commits/{given['commit']}/acknowledge",
+            {"statuses": [f"{sw:04X}" for sw in statuses]},
+        )
+        if statuses[-1] != status.SUCCESS:
+            place = len(statuses)
+            raise _refused(place, len(commands), commands[place - 1], statuses[-1])
+        return Synced(given["commit"], given["creditCard"], given["numbers"])
+
+    def _run(self, commands: list[Command]) -> list[int]:
+        """Status words of the commands, up to the first that is not 9000."""
+        statuses: list[int] = []
+        for command in commands:
+            answer = self._transmit(command.encode())
+            if len(answer) < 2:
+                raise UnreachableError("The band does not answer; bring it near and sync again.")
+            statuses.append(Response.decode(answer).sw)
+            if statuses[-1] != status.SUCCESS:
+                break
+        return statuses
+
+
+def entry_form(pan: str, expiry: str, public_key: dict[str, Any], thumbprint: str) -> str:
+    """What the cardholder types (expiry MM/YY), sealed to the token service's pinned key.
+
+    EncodeError for a mistyped card number or date, VerificationError for another key: then
+    nothing leaves the form.
+    """
+    month, slash, year = expiry.replace(" ", "").partition("/")
+    digits = month + year
+    if not (slash and len(month) == len(year) == 2 and digits.isascii() and digits.isdigit()):
+        raise EncodeError("it is written MM/YY", field="expiry date")
+    content = {"pan": Pan(pan).reveal(), "expiry": f"{month}/{year}"}
+    return seal_envelope(json.dumps(content).encode(), public_key, thumbprint)
+
+
+def _refused(place: int, count: int, command: Command, sw: int) -> RefusedError:
+    name = _NAMES.get(command.ins, "STORE DATA")
+    return RefusedError(
+        "chip",
+        f"The chip refused command {place} of {count} ({name}): {status.meaning(sw)} ({sw:04X}).",
+    )

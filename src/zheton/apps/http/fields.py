@@ -1,0 +1,80 @@
+"""The types of what the HTTP doors take and give: every text has a shape and a longest length."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from zheton.core.money import AMOUNT_MINOR_MAX, Currency, Money, currency
+from zheton.core.token.domain import Device
+
+Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="32 hexadecimal digits")]
+Serial = Annotated[
+    str, Field(pattern=r"^[0-9A-Fa-f]{20}$", description="the chip's serial number, 10 bytes")
+]
+Envelope = Annotated[
+    str,
+    Field(
+        max_length=4096,
+        pattern=r"^[0-9A-Za-z_-]*(\.[0-9A-Za-z_-]*){4}$",
+        description="compact JWE (RSA-OAEP-256, A256GCM) of JSON with `pan` and `expiry` (MM/YY)",
+    ),
+]
+Region = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
+Code = Annotated[str, Field(pattern=r"^[0-9]{4,8}$", description="the activation code")]
+AmountMinor = Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX, description="minor units")]
+CurrencyCode = Annotated[str, Field(pattern=r"^([A-Z]{3}|[0-9]{3})$", description="ISO 4217")]
+Merchant = Annotated[str, Field(max_length=15, pattern=r"^[ -~]*$", description="DE42")]
+Counter = Annotated[int, Field(ge=0, lt=1 << 24, description="the chip's SCP03 sequence counter")]
+Apdu = Annotated[str, Field(max_length=522, pattern=r"^([0-9A-F]{2})+$")]
+DeviceClass = Device
+Title = Annotated[str, Field(min_length=1, max_length=64)]
+StandingReason = Literal["cardholder", "lost", "stolen", "fraud", "finished"]
+
+
+class Clock(Protocol):
+    """Time."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, UTC."""
+        ...
+
+
+class Body(BaseModel):
+    """What comes in: exactly the fields that are asked for, of exactly their types."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class Answer(BaseModel):
+    """What goes out."""
+
+
+class Limit(Body):
+    """An amount that an online number is good for, the shop it is for, and for how long."""
+
+    amountMinor: Annotated[int, Field(gt=0, le=AMOUNT_MINOR_MAX)]
+    currency: CurrencyCode
+    merchant: Merchant = ""
+    minutes: Annotated[int, Field(ge=1, le=15)] = 10
+
+    def money(self) -> Money:
+        """The amount; ConfigurationError for a currency that is not known."""
+        unit: Currency = currency(self.currency)
+        return Money(self.amountMinor, unit)
+
+
+class OnlineNumberAnswer(Answer):
+    """What the cardholder types into a shop's form; `expiry` is YYMM."""
+
+    number: str
+    expiry: str
+    code: str
+    expiresAt: datetime
+
+
+class EncryptionKeyAnswer(Answer):
+    """The key that entry forms seal to (JWK), and its RFC 7638 thumbprint for them to pin."""
+
+    jwk: dict[str, str | list[str]]
+    thumbprint: str

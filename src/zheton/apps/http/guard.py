@@ -1,0 +1,122 @@
+"""What stands before an application: a bound on bodies, faults that tell nothing, bearer secrets.
+
+Both are plain ASGI, so that they act before the framework reads or parses anything.
+"""
+
+import asyncio
+import hmac
+import uuid
+from http import HTTPStatus
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from zheton.apps.http import problem
+from zheton.core.errors import ConfigurationError
+
+BODY_BYTES_MAX = 65_536
+BODY_SECONDS_MAX = 10.0
+SECRET_CHARACTERS_MIN = 32
+
+
+class Guard:
+    """Reads a body up to a size and a time, and answers faults with a request id.
+
+    Every answer says `no-store`: it may hold a number, a code or a package.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on a request whose body has come whole."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], (b"cache-control", b"no-store")]
+            await send(message)
+
+        try:
+            body = await _body(receive)
+            if isinstance(body, HTTPStatus):
+                detail = f"A body has at most {BODY_BYTES_MAX} bytes and comes without delay."
+                refusal = problem.respond(problem.problem("too-large", body, detail))
+                await refusal(scope, receive, watched)
+                return
+            await self._app(scope, _again(body, receive), watched)
+        except Exception as error:  # whatever it is, the caller learns nothing from it
+            fault = problem.of_unknown(error, uuid.uuid4().hex)
+            if not started:
+                await problem.respond(fault)(scope, receive, watched)
+
+
+class BearerGate:
+    """Lets nobody pass without the secret (RFC 6750); whoever has not got it learns nothing."""
+
+    def __init__(self, app: ASGIApp, secret: str) -> None:
+        self._app, self._secret = app, checked_secret(secret).encode("ascii")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on a request that brings the secret."""
+        if scope["type"] == "http" and not hmac.compare_digest(_bearer(scope), self._secret):
+            await unauthorised()(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def checked_secret(secret: str) -> str:
+    """The secret; ConfigurationError if it could be guessed or can't be sent in a header."""
+    if len(secret) < SECRET_CHARACTERS_MIN or not (secret.isascii() and secret.isprintable()):
+        raise ConfigurationError(
+            f"A bearer secret has at least {SECRET_CHARACTERS_MIN} printable ASCII characters."
+        )
+    return secret
+
+
+def unauthorised() -> ASGIApp:
+    """The answer to who is not known (RFC 6750, 3)."""
+    detail = "Send the bearer token that was given out for this."
+    document = problem.problem("unauthorised", HTTPStatus.UNAUTHORIZED, detail)
+    return problem.respond(document, {"WWW-Authenticate": "Bearer", "Cache-Control": "no-store"})
+
+
+def _bearer(scope: Scope) -> bytes:
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    scheme, _, token = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
+    return bytes(token) if scheme.lower() == b"bearer" else b""
+
+
+async def _body(receive: Receive) -> bytes | HTTPStatus:
+    """The whole body, or the status that refuses it."""
+    parts, size = [], 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS_MAX):
+            while True:
+                message = await receive()
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > BODY_BYTES_MAX:
+                    return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+                if not message.get("more_body", False):
+                    return b"".join(parts)
+    except TimeoutError:
+        return HTTPStatus.REQUEST_TIMEOUT
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """The body once more, in one piece; after it whatever the server says."""
+    read = False
+
+    async def replay() -> Message:
+        nonlocal read
+        if read:
+            return await receive()
+        read = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay

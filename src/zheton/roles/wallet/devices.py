@@ -1,0 +1,50 @@
+"""Devices: a user's bands and the like, each known to the token service by its chip."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from zheton.core.errors import ConflictError, NotFoundError
+from zheton.roles.wallet.desk import WalletDesk
+from zheton.roles.wallet.ports import WalletStore, WalletTx
+from zheton.roles.wallet.state import Device, User
+
+DEVICES_MAX = 10
+
+
+def register(on: WalletDesk, user: User, serial: str, profile: str, now: datetime) -> Device:
+    """A device by its chip's serial number (20 hex digits) and kind; the same again is the same.
+
+    NotFoundError for an unknown kind, ConflictError if the chip is somebody else's or of another
+    kind, or the user has too many devices. The token service hears of it every time, so that
+    whoever got no answer asks again.
+    """
+    serial = serial.lower()
+    device_class = on.profiles.get(profile)
+    if device_class is None:
+        known = ", ".join(sorted(on.profiles))
+        raise NotFoundError(f"There is no such kind of device; there are {known}.")
+    with on.store.transaction() as tx:
+        device = tx.device_by_serial(serial)
+        if device is None:
+            if len(tx.devices(user.id)) >= DEVICES_MAX:
+                raise ConflictError(f"A user has at most {DEVICES_MAX} devices.")
+            device = Device(on.draw_id(), user.id, serial, profile, device_class, now)
+            tx.add_device(device)
+        elif (device.user, device.profile) != (user.id, profile):
+            raise ConflictError("This chip is registered already, for somebody else or otherwise.")
+    on.tokens.register_device(device.id, serial, device_class)
+    return device
+
+
+def own_device(tx: WalletTx, user: User, device_id: str) -> Device:
+    """A user's device; NotFoundError if it is not there or not the user's."""
+    device = tx.device(device_id)
+    if device is None or device.user != user.id:
+        raise NotFoundError("There is no such device; register it first.")
+    return device
+
+
+def devices_of(store: WalletStore, user: User) -> Sequence[Device]:
+    """A user's devices, oldest first."""
+    with store.transaction() as tx:
+        return tx.devices(user.id)
