@@ -1,5 +1,7 @@
 """The only composition root: opens what a data folder holds and joins roles and adapters."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -105,6 +107,15 @@ class Installation:
     def outbox(self) -> Outbox:
         """The lab's telephone."""
         return Outbox(now=self.clock.now)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from running the same folder; ConflictError if one does."""
+        lock = HeldFile(self.data / "lock", f"The data folder {self.data}")
+        try:
+            yield
+        finally:
+            lock.release()
 
     def wallet_desk(self, tokens: TokenService) -> WalletDesk:
         """What the wallet works with; `tokens` is its way to the token service."""

@@ -16,6 +16,7 @@ import typer
 from zheton.adapters import vpcd
 from zheton.adapters.clock import SystemClock
 from zheton.adapters.vpcd import ATR_CONTACT_T0, ATR_CONTACTLESS, Events, VirtualCard
+from zheton.apps.lab.people import READER_BAND
 from zheton.apps.wiring import DEFAULT_DATA, Installation, open_band
 from zheton.core.emv import status
 from zheton.core.errors import UnreachableError
@@ -97,7 +98,7 @@ class BandInReader:
 
 def band(
     data: Annotated[Path, typer.Option(help="The data folder.")] = DEFAULT_DATA,
-    name: Annotated[str, typer.Option(help="Which band; a new name makes a new one.")] = "band",
+    name: Annotated[str, typer.Option(help="Which band; a new name makes a new one.")] = READER_BAND,
     host: Annotated[str, typer.Option(help="Where vpcd listens.")] = vpcd.HOST,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = vpcd.PORT,
     t0: Annotated[bool, typer.Option("--t0", help="Be a T=0 card, for contact readers.")] = False,

@@ -18,7 +18,7 @@ from zheton.roles.terminal.entry_point import tap
 from zheton.roles.terminal.outcome import Approved, Declined, OnlineRequest, Outcome, Sale
 from zheton.roles.terminal.state import TerminalConfig, Transaction
 
-ACQUIRER = "http://127.0.0.1:8480"
+ACQUIRER = "http://127.0.0.1:8483"
 _SEQUENCE_MODULUS = 10**8  # 9F41 is n 8 at most
 
 

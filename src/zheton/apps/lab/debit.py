@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zheton.apps.lab.lab import Lab
-from zheton.apps.lab.people import Holding, pan_of
+from zheton.apps.lab.people import Holding
 from zheton.apps.nodes.acquirer import Sold
 from zheton.apps.trace import Crossing
 from zheton.apps.xray.decoder import Decoder
-from zheton.apps.xray.saw import Facts, saw
+from zheton.apps.xray.saw import Facts, cryptograms_in, saw
 from zheton.core.decline import RESPONSE_CODE, Reason
 from zheton.core.errors import ConflictError
 from zheton.core.money import Money
 from zheton.core.token.domain import Channel
+from zheton.core.token.pan import Pan
 from zheton.roles.acquirer.state import Till
 from zheton.roles.element.arming import NotArmed
 from zheton.roles.terminal.outcome import Approved, Declined, OnlineRequest
@@ -40,8 +41,8 @@ class Told:
     text: str
     number: str = field(repr=False, default="")
     sold: Sold | None = None
-    steps: list[dict[str, Any]] = field(default_factory=list)
-    parties: list[dict[str, Any]] = field(default_factory=list)
+    crossings: list[Crossing] = field(default_factory=list, repr=False)
+    facts: Facts = field(default_factory=Facts, repr=False)
     elapsed_ms: float = 0.0
 
 
@@ -59,17 +60,14 @@ class DebitRun:
 
     async def _run(self, wish: Wish, emit: Emit) -> Told:
         lab, loop = self._lab, asyncio.get_running_loop()
-        pan = pan_of(wish.holding.phone.name)
+        pan = await asyncio.to_thread(lab.pan_behind, wish.holding.card["tokenReference"])
         decoder = Decoder(pan)
-        steps: list[dict[str, Any]] = []
-
-        def tell(step: dict[str, Any]) -> None:
-            steps.append(step)
-            emit({"kind": "step", **step})
 
         def listen(crossing: Crossing) -> None:
-            step = decoder.feed(crossing).to_json()
-            loop.call_soon_threadsafe(tell, step)
+            loop.call_soon_threadsafe(tell, crossing)
+
+        def tell(crossing: Crossing) -> None:
+            emit({"kind": "step", **decoder.feed(crossing).to_json()})
 
         lab.trace.start(listen)
         started_ms = lab.clock.elapsed_ms()
@@ -82,16 +80,19 @@ class DebitRun:
                 await asyncio.to_thread(lab.notifier.wait_told, reference, PUSH_TIMEOUT_S)
         finally:
             crossings = lab.trace.stop()
-        facts = Facts(pan=pan, numbers=(told.number,) if told.number else (), amount=wish.amount)
-        told.steps, told.parties = steps, [party.to_json() for party in saw(crossings, facts)]
-        emit({"kind": "saw", "parties": told.parties})
+        await asyncio.sleep(0)  # steps that threads have handed over are told first
+        told.crossings = crossings
+        told.facts = _facts(wish, told, pan)
+        earlier = wish.holding.phone.enrolled.get(wish.holding.card["id"], [])
+        parties = saw([*earlier, *crossings], told.facts)
+        emit({"kind": "saw", "parties": [party.to_json() for party in parties]})
         emit(_done(wish, told))
         return told
 
     async def _tap(self, wish: Wish, emit: Emit) -> Told:
         lab, phone = self._lab, wish.holding.phone
         label = wish.holding.card["title"]
-        armed = await asyncio.to_thread(phone.arm, wish.holding.card["id"])
+        armed = await asyncio.to_thread(phone.arm, wish.holding.card)
         if isinstance(armed, NotArmed):
             emit(_display("band", [armed.text], "bad"))
             return Told(False, armed.text)
@@ -136,6 +137,17 @@ class DebitRun:
         emit(_display("till", [text, str(wish.amount)], tone))
         emit(_display("band", ["Paid" if sold.approved else "Not paid"], tone))
         return Told(sold.approved, text, number, sold)
+
+
+def _facts(wish: Wish, told: Told, pan: Pan | None) -> Facts:
+    return Facts(
+        pan=pan,
+        numbers=(told.number,) if told.number else (),
+        amount=wish.amount,
+        cryptograms=cryptograms_in(told.crossings),
+        par=told.sold.record.par if told.sold else "",
+        merchant=wish.till.merchant.name,
+    )
 
 
 def _why(sold: Sold | None) -> str:

@@ -67,7 +67,7 @@ class Front:
     async def debit(self, wish: Wish, emit: Emit) -> Told:
         """The debit; then the band is filled again if it needs to be, and listeners hear of it."""
         if wish.till.channel is Channel.TILL:
-            await asyncio.to_thread(wish.holding.phone.fill, wish.holding.card["id"])
+            await asyncio.to_thread(wish.holding.phone.fill, wish.holding.card)
         told = await self._run(wish, emit)
         for listener in self._listeners:
             if not listener.full():
@@ -83,7 +83,7 @@ class Front:
     async def _fill(self, holding: Holding) -> None:
         """Fill the band, unless policy has the card for web shops alone."""
         with suppress(RefusedError):
-            await asyncio.to_thread(holding.phone.fill, holding.card["id"])
+            await asyncio.to_thread(holding.phone.fill, holding.card)
 
     async def _pushes(self) -> AsyncIterator[dict[str, Any]]:
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(PUSHES_MAX)

@@ -23,6 +23,7 @@ from zheton.apps.nodes.notify import Notifier
 from zheton.apps.trace import Trace
 from zheton.apps.wiring import Installation
 from zheton.core.iso8583.dialect import DIALECT
+from zheton.core.token.pan import Pan
 from zheton.roles.tsp.desk import TokenDesk
 
 HOST = "127.0.0.1"
@@ -88,6 +89,14 @@ class Lab:
     async def close_day(self, day: date) -> list[ClearedFile]:
         """The evening's clearing and settlement."""
         return await self.office.close_day(day)
+
+    def pan_behind(self, token: str) -> Pan | None:
+        """The card number that an X-ray has to hunt for and mask; only a lab can ask this."""
+        with self.installation.vault.transaction() as tx:
+            found = tx.enrolment(token)
+        if found is None:
+            return None
+        return self.network.switch.tokens.reveal_card(found[1].id).pan
 
     def client(self, near: str, far: str, url: str = "") -> httpx.Client:
         """An HTTP client of one party to another, whose requests and answers the trace sees."""

@@ -15,11 +15,11 @@ from zheton.adapters.issuer_file import bundled
 from zheton.apps.lab.lab import Lab
 from zheton.apps.lab.phone import Phone, open_phone
 from zheton.apps.wiring import open_band
-from zheton.core.errors import NotFoundError, RefusedError, UnreachableError
-from zheton.core.token.pan import Pan
+from zheton.core.errors import ConflictError, NotFoundError, RefusedError, UnreachableError
 from zheton.roles.issuer.enrol import Cardholder
 
 GUEST = "you"
+READER_BAND = "band"
 _CODE = re.compile(r"\b[0-9]{6}\b")
 
 
@@ -72,9 +72,9 @@ class People:
         for resident in residents:
             phone = self.phone(resident.name)
             active = [card for card in phone.cards() if card["status"] == "active"]
-            card = active[0] if active else self.enrol(phone, resident)
+            card = active[0] if active else self._newcomer(phone, resident)
             with suppress(RefusedError):  # in some regions a card is for web shops alone
-                phone.fill(card["id"])
+                phone.fill(card)
 
     def enrol(self, phone: Phone, resident: Resident) -> dict[str, Any]:
         """The whole enrolment of a resident's card: envelope, code by SMS, activation. Blocks."""
@@ -87,6 +87,29 @@ class People:
         if card["status"] == "identifying":
             phone.verify(card["id"], self._code(holder.phone, before))
         return phone.card(card["id"])
+
+    def fill_reader_band(self) -> None:
+        """Put numbers into the band that `zheton band` puts into readers, and let go of it. Blocks.
+
+        If that command holds the band just now, it is left alone.
+        """
+        with suppress(ConflictError):
+            phone = self.phone(READER_BAND)
+            try:
+                active = [card for card in phone.cards() if card["status"] == "active"]
+                phone.fill(active[0] if active else self.enrol(phone, RESIDENTS[0]))
+            finally:
+                del self._phones[READER_BAND]
+                phone.close()
+
+    def _newcomer(self, phone: Phone, resident: Resident) -> dict[str, Any]:
+        self._lab.trace.start()
+        try:
+            card = self.enrol(phone, resident)
+        finally:
+            crossings = self._lab.trace.stop()
+        phone.enrolled[card["id"]] = crossings
+        return card
 
     async def holdings(self) -> list[Holding]:
         """Every card of everybody."""
@@ -117,11 +140,3 @@ def cardholder(name: str) -> Cardholder:
         if holder.id == name:
             return holder
     raise NotFoundError(f"The demo bank has no cardholder {name!r}.")
-
-
-def pan_of(name: str) -> Pan | None:
-    """The card number that the X-ray of a resident's debit looks for and masks."""
-    try:
-        return cardholder(name).pan
-    except NotFoundError:
-        return None

@@ -15,7 +15,7 @@ from zheton.adapters.http_tsp import ask, error_of
 from zheton.adapters.secret_file import write_private
 from zheton.apps.companion import Companion, Synced, entry_form
 from zheton.apps.lab.till import TracedCard
-from zheton.apps.trace import Trace
+from zheton.apps.trace import Crossing, Trace
 from zheton.apps.wiring import Band
 from zheton.core.errors import ConfigurationError
 from zheton.core.money import Money
@@ -45,6 +45,8 @@ class Phone:
         self._wallet.headers["authorization"] = f"Bearer {account.token}"
         host = TracedCard(band.element, trace, clock, Interface.HOST)
         self._companion = Companion(wallet, host.transceive)
+        # What crossed when a card was enrolled in this run: part of who saw what at its debits.
+        self.enrolled: dict[str, list[Crossing]] = {}
 
     def type_card(self, pan: Pan, expiry: str, key: dict[str, Any], thumbprint: str) -> str:
         """The cardholder types a card into the entry form; what leaves it is a JWE."""
@@ -71,22 +73,18 @@ class Phone:
         """One card; NotFoundError if it is not this person's."""
         return ask(self._wallet, "GET", f"/v1/creditCards/{card}")
 
-    def fill(self, card: str) -> Synced | None:
+    def fill(self, card: dict[str, Any]) -> Synced | None:
         """Sync: fetch numbers for a card if the band has few, and put them into its chip."""
-        left = self.band.element.credentials_left(self.reference(card))
-        synced = self._companion.sync(self.account.device, left, card)
+        left = self.band.element.credentials_left(_reference(card))
+        synced = self._companion.sync(self.account.device, left, card["id"])
         self.band.element.reset(Interface.HOST)
         return synced
 
-    def arm(self, card: str) -> ArmResult:
-        """The wearer opens the card on the band, which is unlocked and on the wrist."""
+    def arm(self, card: dict[str, Any]) -> ArmResult:
+        """The wearer opens the card on the band, unlocked and on the wrist; no link is needed."""
         return self.band.element.arm(
-            self._clock.now(), unlocked=True, on_wrist=True, card_ref=self.reference(card)
+            self._clock.now(), unlocked=True, on_wrist=True, card_ref=_reference(card)
         )
-
-    def reference(self, card: str) -> bytes:
-        """The card as the chip names it."""
-        return bytes.fromhex(self.card(card)["tokenReference"])
 
     def online_number(self, card: str, limit: Money, merchant: str) -> dict[str, Any]:
         """A number for one purchase in a web shop, for five minutes."""
@@ -114,6 +112,11 @@ class Phone:
         if not response.is_success:
             raise error_of(answer)
         return list(answer)
+
+
+def _reference(card: dict[str, Any]) -> bytes:
+    """The card as the chip names it."""
+    return bytes.fromhex(card["tokenReference"])
 
 
 def open_phone(
