@@ -1,7 +1,8 @@
 """`zheton`: the one command, its sub-commands, and what becomes of every error.
 
-A sub-command is a module of this package with a typer `app`; it is imported when it is asked for
-and not before, so that help and mistakes are answered at once.
+A sub-command is a module of this package: with a typer `app` where it has sub-commands of its own,
+else with a function of its name. It is imported when it is asked for and not before, so that help
+and mistakes are answered at once.
 """
 
 import os
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -41,8 +42,17 @@ class Later(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **more: Any) -> Any:
         """Import the real command and let it read its arguments."""
-        module = import_module(f"zheton.apps.cli.{self.name}")
-        return typer.main.get_command(module.app).make_context(info_name, args, *rest, **more)
+        command = typer.main.get_command(_app_of(str(self.name)))
+        return command.make_context(info_name, args, *rest, **more)
+
+
+def _app_of(name: str) -> typer.Typer:
+    module = import_module(f"zheton.apps.cli.{name}")
+    if isinstance(getattr(module, "app", None), typer.Typer):
+        return cast(typer.Typer, module.app)
+    alone = typer.Typer(add_completion=False)
+    alone.command(name)(getattr(module, name))
+    return alone
 
 
 class Commands(TyperGroup):

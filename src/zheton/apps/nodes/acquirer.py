@@ -89,8 +89,10 @@ class AcquirerNode:
         """Send what has to be reversed until the network has confirmed it."""
         loop = asyncio.get_running_loop()
         while True:
+            # Not wait_for: Python 3.11's loses a cancellation that comes together with the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._due.wait(), REVERSAL_EVERY_S)
+                async with asyncio.timeout(REVERSAL_EVERY_S):
+                    await self._due.wait()
             self._due.clear()
             due = await loop.run_in_executor(
                 self._thread, reversals_due, self.store, self._clock.now()

@@ -148,8 +148,10 @@ class NetworkNode:
     async def _work(self) -> None:
         """In the background: reversals that issuers must hear of, and outcomes for the wallet."""
         while True:
+            # Not wait_for: Python 3.11's loses a cancellation that comes together with the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), BACKGROUND_EVERY_S)
+                async with asyncio.timeout(BACKGROUND_EVERY_S):
+                    await self._wake.wait()
             self._wake.clear()
             try:
                 await self._reverse_at_issuer()
