@@ -1,0 +1,251 @@
+"""A bank, a token service and a wallet behind their real doors, for the tests of the wallet."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from zheton.adapters.clock import ManualClock
+from zheton.adapters.datafiles import load_policy, load_schemes
+from zheton.adapters.device_files import device_named, load_devices
+from zheton.adapters.element_memory import TransientMemory
+from zheton.adapters.entropy import SeededEntropy
+from zheton.adapters.http_tsp import HttpTokenService
+from zheton.adapters.issuer_file import bundled
+from zheton.adapters.keys_file import FileKeys, fresh_keys
+from zheton.adapters.outbox import Outbox
+from zheton.adapters.storage.database import Database
+from zheton.adapters.storage.issuer import IssuerDatabase
+from zheton.adapters.storage.vault import SqlVault
+from zheton.adapters.storage.wallet import WalletDatabase
+from zheton.apps.companion import Companion, entry_form
+from zheton.apps.http.tsp import token_service_app
+from zheton.apps.http.wallet import wallet_app
+from zheton.core.errors import UnreachableError
+from zheton.core.iso8583.message import Message
+from zheton.core.token.domain import Device, Limits
+from zheton.core.token.pan import Pan
+from zheton.roles.element.element import Element, Interface
+from zheton.roles.element.manufacture import manufacture
+from zheton.roles.issuer.enrol import enrol
+from zheton.roles.issuer.handle import handle
+from zheton.roles.issuer.state import Bank
+from zheton.roles.tsp.desk import TokenDesk
+from zheton.roles.tsp.service import TokenService
+from zheton.roles.tsp.state import Rules
+from zheton.roles.wallet.desk import WalletDesk
+
+PANS = {cardholder.id: cardholder.pan.reveal() for cardholder in bundled().cardholders}
+ANNA, BORIS, VERA, LI = (PANS[name] for name in ("anna", "boris", "vera", "li"))
+EXPIRY = "12/29"
+NOW = datetime(2019, 9, 2, 9, 0, tzinfo=UTC)
+TSP_SECRET, NOTIFIER_SECRET = "wallet at the token service " * 2, "token service at the wallet " * 2
+LIMITS = {"": Limits("643", 5_000_000, 15_000_000, 50)}
+
+
+class InProcess(httpx.BaseTransport):
+    """Requests to an application in this process, as a server would hand them over."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """The whole response."""
+        return asyncio.run(self._exchange(request))
+
+    async def _exchange(self, request: httpx.Request) -> httpx.Response:
+        content = request.read()
+        same = httpx.Request(request.method, request.url, headers=request.headers, content=content)
+        answer = await self._transport.handle_async_request(same)
+        body = await answer.aread()
+        return httpx.Response(answer.status_code, headers=answer.headers, content=body)
+
+
+def in_process(app: FastAPI) -> httpx.Client:
+    """A client of an application in this process."""
+    return httpx.Client(transport=InProcess(app), base_url="http://in-process")
+
+
+@cache
+def key_content() -> dict[str, Any]:
+    """Keys that are made once: an RSA key takes its time."""
+    return fresh_keys([token_bin for scheme in load_schemes() for token_bin in scheme.token_bins])
+
+
+@dataclass
+class BankLink:
+    """The network's way to the bank, without its wire: it adds what the network adds."""
+
+    bank: Bank
+    store: IssuerDatabase
+    outbox: Outbox
+    clock: ManualClock
+    reachable: bool = True
+
+    def exchange(self, pan: Pan, message: Message) -> Message:
+        assert message.text(2) == pan.reveal()
+        if not self.reachable:
+            raise UnreachableError("The issuer does not answer.")
+        added = {32: "220001", 33: "440001", 41: "ZHETON01", 49: "643"}
+        whole = Message(message.mti, dict(message.fields) | added)
+        return handle([whole], self.bank, self.store, self.outbox, self.clock.now())[0]
+
+
+@dataclass
+class Band:
+    """An element on a wrist, and its serial number."""
+
+    serial: bytes
+    element: Element
+    clock: ManualClock
+    sent: list[bytes] = field(default_factory=list)
+
+    def transmit(self, command: bytes) -> bytes:
+        """The host interface."""
+        self.sent.append(command)
+        return self.element.transmit(Interface.HOST, command, self.clock.now())
+
+
+@dataclass
+class Lab:
+    """Everything that stands behind a wallet, and the wallet."""
+
+    clock: ManualClock
+    keys: FileKeys
+    outbox: Outbox
+    link: BankLink
+    desk: TokenDesk
+    network_side: TokenService
+    tsp: FastAPI
+    wallet_desk: WalletDesk
+    wallet: FastAPI
+    databases: dict[str, Database]
+    clients: list[httpx.Client] = field(default_factory=list)
+
+    def client(self, app: FastAPI, token: str = "") -> httpx.Client:
+        """An HTTP client of one of the apps, in this process."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        client = in_process(app)
+        client.headers.update(headers)
+        self.clients.append(client)
+        return client
+
+    def code(self) -> str:
+        """The code in the last message that the bank sent."""
+        found = re.search(r"code ([0-9]{6})", self.outbox.letters()[-1].text)
+        assert found is not None
+        return found[1]
+
+    def envelope(self, pan: str, expiry: str = EXPIRY) -> str:
+        """What the entry form makes of a card."""
+        return entry_form(pan, expiry, self.keys.envelope_key(), self.keys.envelope_thumbprint())
+
+    def band(self, serial: bytes = bytes(range(10)), profile: str = "mi-band-4-nfc") -> Band:
+        """A band from the factory."""
+        memory = TransientMemory()
+        manufacture(memory, serial=serial, payment_keys=self.keys.device_keys(serial.hex()))
+        return Band(serial, Element(memory, device_named(profile)), self.clock)
+
+    def sign_up(self, name: str = "Anna") -> "App":
+        """A new user's app."""
+        made = self.client(self.wallet).post("/v1/users", json={"name": name}).json()
+        return App(self, made["id"], self.client(self.wallet, made["token"]))
+
+
+@dataclass
+class App:
+    """The app of one user."""
+
+    lab: Lab
+    user: str
+    http: httpx.Client
+
+    def post(self, path: str, body: Any = None, status: int = 200) -> Any:
+        """The JSON that answers, once its status is the expected one."""
+        answer = self.http.post(path, json=body)
+        assert answer.status_code == status, answer.text
+        return answer.json() if answer.content else None
+
+    def get(self, path: str) -> Any:
+        """The JSON that answers."""
+        answer = self.http.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def enrol(self, pan: str = ANNA, region: str = "RU") -> str:
+        """The id of a card that is enrolled and waits for its code."""
+        body = {"encryptedData": self.lab.envelope(pan), "region": region}
+        card = self.post(f"/v1/users/{self.user}/creditCards", body, 201)
+        return str(card["id"])
+
+    def active_card(self, pan: str = ANNA, region: str = "RU") -> str:
+        """The id of a card whose code was typed."""
+        card = self.enrol(pan, region)
+        self.post(f"/v1/creditCards/{card}/verify", {"code": self.lab.code()})
+        return card
+
+    def register(self, band: Band) -> str:
+        """The id of a registered device."""
+        body = {"serial": band.serial.hex(), "profile": band.element.profile.name}
+        return str(self.post(f"/v1/users/{self.user}/devices", body, 201)["id"])
+
+    def companion(self, band: Band) -> Companion:
+        """The part of the app that talks to the band."""
+        return Companion(self.http, band.transmit)
+
+
+@contextmanager
+def lab(folder: Path | None = None, now: datetime = NOW) -> Iterator[Lab]:
+    """A lab on databases in memory, or in the files of a folder."""
+    names = ("issuer", "vault", "wallet")
+    databases = {
+        name: Database("sqlite://" if folder is None else f"sqlite:///{folder}/{name}.db")
+        for name in names
+    }
+    built = _build(databases, ManualClock(now))
+    yield built
+    for client in built.clients:
+        client.close()
+    for database in databases.values():
+        database.close()
+
+
+def _build(databases: dict[str, Database], clock: ManualClock) -> Lab:
+    file, outbox, schemes = bundled(), Outbox(), load_schemes()
+    bank = Bank(file.participant, file.name, file.rates, b"index key of the lab")
+    accounts = IssuerDatabase(databases["issuer"])
+    enrol(file.cardholders, bank, accounts, clock.now())
+    keys, vault = FileKeys(key_content()), SqlVault(databases["vault"])
+    rules = Rules(schemes, load_policy(schemes=schemes), LIMITS)
+    link = BankLink(bank, accounts, outbox, clock)
+    desk = TokenDesk(keys, vault, link, rules, SeededEntropy(1))
+    tsp = token_service_app(
+        desk, keys.envelope_key(), keys.envelope_thumbprint(), clock, TSP_SECRET
+    )
+    client = in_process(tsp)
+    tokens = HttpTokenService("http://tsp", TSP_SECRET, client)
+    profiles = {name: Device(p.device_class) for name, p in load_devices().items()}
+    wallet_desk = WalletDesk(
+        tokens, WalletDatabase(databases["wallet"]), SeededEntropy(2), profiles
+    )
+    return Lab(
+        clock=clock,
+        keys=keys,
+        outbox=outbox,
+        link=link,
+        desk=desk,
+        network_side=TokenService(keys, vault, rules),
+        tsp=tsp,
+        wallet_desk=wallet_desk,
+        wallet=wallet_app(wallet_desk, clock, NOTIFIER_SECRET),
+        databases=databases,
+        clients=[client],
+    )
