@@ -292,11 +292,10 @@ def through_the_wire(message: Message) -> Message:
     return decode(DIALECT, encode(DIALECT, message))
 
 
-def approval(forwarded: Message, code: str = "00", **changes: Value) -> Message:
-    """An issuer's 0110; `changes` by names such as de4."""
+def approval(forwarded: Message, code: str = "00") -> Message:
+    """An issuer's 0110."""
     fields = {n: forwarded[n] for n in (2, 3, 4, 7, 11, 32, 37, 41, 49)}
     fields |= {39: code} | ({38: "A1B2C3"} if code == "00" else {})
-    fields |= {int(name[2:]): value for name, value in changes.items()}
     return through_the_wire(Message("0110", fields))
 
 
