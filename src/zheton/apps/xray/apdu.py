@@ -107,7 +107,7 @@ def _response(session: Session, response: Response) -> Opened:
     name = apdu_commands.describe(command)[0] if command else "Response"
     title = name if response.ok or not command else f"{name} refused"
     if not response.data:
-        return Opened(f"{title}: {words}", f"{response.sw:04X}, {words}", (sw,))
+        return Opened(f"{title}: {words}", "", (sw,))
     fields = _response_data(session, command, response.data)
     told = _telling(fields) or count(len(response.data), "byte")
     return Opened(f"{title}: {words}", told, (*fields, sw))

@@ -12,11 +12,10 @@ from zheton.apps.xray.whole import hops
 
 WIDTH_MAX = 100
 TELLING_MAX = 6
-_INDENT, _NAME_WIDTH = " " * 6, 34
-_TELLING = frozenset(
-    "84 50 82 94 5A 57 95 9F02 9F10 9F26 9F27 9F34 9F36 91 "
-    "DE2 DE4 DE22 DE38 DE39 DE48.25 DE48.33 DE56 DE70 Data".split()
-) | {"SW1 SW2"}
+_INDENT, _NAME_WIDTH = 4, 36
+_TELLING_TAGS = ("84", "50", "82", "94", "5A", "57", "95", "9F02", "9F10", "9F26", "9F27", "9F34")
+_TELLING_ELEMENTS = ("DE2", "DE4", "DE22", "DE38", "DE39", "DE48.25", "DE48.33", "DE56", "DE70")
+_TELLING = frozenset((*_TELLING_TAGS, "9F36", "91", *_TELLING_ELEMENTS, "Data", "SW1 SW2"))
 
 
 def render(console: Console, xray: XRay, *, every_field: bool = False) -> None:
@@ -25,8 +24,9 @@ def render(console: Console, xray: XRay, *, every_field: bool = False) -> None:
     _print(console, Text(xray.title, style="bold"), width)
     for step in xray.steps:
         _print(console, _head(step), width, cut=True)
-        for each in step.fields if every_field else telling(step):
-            _print(console, _line(each), width, cut=not every_field)
+        shown = list(step.fields) if every_field else telling(step)
+        if shown:
+            console.print(_grid(shown, width, cut=not every_field))
     if xray.parties:
         console.print()
         console.print(_saw_table(xray.parties, width))
@@ -60,20 +60,30 @@ def _head(step: Step) -> Text:
     line.append(step.title, style="bold")
     if step.took_ms:
         line.append(f"  ({step.took_ms:.2f} ms)", style="dim")
+    if step.summary and step.protocol in ("apdu", "iso8583", "file"):
+        line.append(f"  {step.summary}")
     return line
 
 
-def _line(field: Field) -> Text:
-    name = f"{field.tag} {field.name.strip()}" if field.tag else field.name
-    line = Text(f"{_INDENT}{name:<{_NAME_WIDTH}}  ", style="dim")
-    # In words first: the value may be long, and its meaning is what one looks for.
-    if field.meaning:
-        line.append(field.meaning, style="default not dim")
-        if field.value:
-            line.append(f"  [{field.value}]", style="dim")
-    else:
-        line.append(field.value, style="default not dim")
-    return line
+def _grid(fields: list[Field], width: int, *, cut: bool) -> Table:
+    """Fields in two columns; `cut` keeps each on one line."""
+    grid = Table.grid(padding=(0, 2))
+    grid.width = width
+    grid.add_column(width=_INDENT)
+    grid.add_column(width=_NAME_WIDTH, no_wrap=cut, overflow="ellipsis", style="dim")
+    grid.add_column(no_wrap=cut, overflow="ellipsis" if cut else "fold", ratio=1)
+    for each in fields:
+        name = f"{each.tag} {each.name.strip()}" if each.tag else each.name
+        grid.add_row("", Text(name), _told(each))
+    return grid
+
+
+def _told(field: Field) -> Text:
+    """In words first: the value may be long, and its meaning is what one looks for."""
+    if not field.meaning:
+        return Text(field.value)
+    told = Text(field.meaning)
+    return told.append(f"  [{field.value}]", style="dim") if field.value else told
 
 
 def _saw_table(parties: tuple[PartySaw, ...], width: int) -> Table:
