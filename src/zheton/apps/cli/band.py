@@ -98,7 +98,9 @@ class BandInReader:
 
 def band(
     data: Annotated[Path, typer.Option(help="The data folder.")] = DEFAULT_DATA,
-    name: Annotated[str, typer.Option(help="Which band; a new name makes a new one.")] = READER_BAND,
+    name: Annotated[
+        str, typer.Option(help="Which band; a new name makes a new one.")
+    ] = READER_BAND,
     host: Annotated[str, typer.Option(help="Where vpcd listens.")] = vpcd.HOST,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = vpcd.PORT,
     t0: Annotated[bool, typer.Option("--t0", help="Be a T=0 card, for contact readers.")] = False,

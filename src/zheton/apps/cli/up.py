@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from zheton.apps.lab.console import console_app
 from zheton.apps.http.serving import HttpServer
+from zheton.apps.lab.console import console_app
 from zheton.apps.lab.front import Front
 from zheton.apps.lab.lab import Lab, Ports
 from zheton.apps.lab.people import People

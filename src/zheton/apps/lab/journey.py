@@ -171,6 +171,8 @@ class Journey:
         self._debits.append(told)
         self._facts = replace(
             told.facts,
+            amount=self._facts.amount or told.facts.amount,
+            merchant=self._facts.merchant or told.facts.merchant,
             numbers=tuple(debit.number for debit in self._debits),
             cryptograms=self._facts.cryptograms + told.facts.cryptograms,
         )
