@@ -75,9 +75,17 @@ def in_process(app: FastAPI) -> httpx.Client:
 
 
 @cache
-def key_content() -> dict[str, Any]:
+def vault_keys() -> FileKeys:
     """Keys that are made once: an RSA key takes its time."""
-    return fresh_keys([token_bin for scheme in load_schemes() for token_bin in scheme.token_bins])
+    bins = [token_bin for scheme in load_schemes() for token_bin in scheme.token_bins]
+    return FileKeys(fresh_keys(bins))
+
+
+@cache
+def rules() -> Rules:
+    """The shipped networks and rollout, read once."""
+    schemes = load_schemes()
+    return Rules(schemes, load_policy(schemes=schemes), LIMITS)
 
 
 @dataclass
@@ -219,14 +227,13 @@ def lab(folder: Path | None = None, now: datetime = NOW) -> Iterator[Lab]:
 
 
 def _build(databases: dict[str, Database], clock: ManualClock) -> Lab:
-    file, outbox, schemes = bundled(), Outbox(), load_schemes()
+    file, outbox = bundled(), Outbox()
     bank = Bank(file.participant, file.name, file.rates, b"index key of the lab")
     accounts = IssuerDatabase(databases["issuer"])
     enrol(file.cardholders, bank, accounts, clock.now())
-    keys, vault = FileKeys(key_content()), SqlVault(databases["vault"])
-    rules = Rules(schemes, load_policy(schemes=schemes), LIMITS)
+    keys, vault = vault_keys(), SqlVault(databases["vault"])
     link = BankLink(bank, accounts, outbox, clock)
-    desk = TokenDesk(keys, vault, link, rules, SeededEntropy(1))
+    desk = TokenDesk(keys, vault, link, rules(), SeededEntropy(1))
     tsp = token_service_app(
         desk, keys.envelope_key(), keys.envelope_thumbprint(), clock, TSP_SECRET
     )
@@ -242,7 +249,7 @@ def _build(databases: dict[str, Database], clock: ManualClock) -> Lab:
         outbox=outbox,
         link=link,
         desk=desk,
-        network_side=TokenService(keys, vault, rules),
+        network_side=TokenService(keys, vault, rules()),
         tsp=tsp,
         wallet_desk=wallet_desk,
         wallet=wallet_app(wallet_desk, clock, NOTIFIER_SECRET),
