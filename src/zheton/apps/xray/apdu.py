@@ -25,7 +25,7 @@ class Session:
     command: Command | None = None
     values: dict[int, bytes] = field(default_factory=dict)
     generated: int = 0
-    encrypts: bool = False
+    encrypts: bool | None = None  # unknown until the session is opened in sight
 
 
 class ApduDecoder:
@@ -52,7 +52,7 @@ def _command(session: Session, command: Command) -> Opened:
     session.command = command
     if apdu_commands.is_select(command):
         session.values.clear()
-        session.generated, session.encrypts = 0, False
+        session.generated, session.encrypts = 0, None
     elif command.ins == apdu_commands.EXTERNAL_AUTHENTICATE:
         session.encrypts = apdu_commands.encrypts(command)
     head = Field(
@@ -69,7 +69,7 @@ def _command_data(session: Session, command: Command) -> tuple[Field, ...]:
         return ()
     if apdu_commands.is_select(command):
         chosen = emv_meaning.meaning(tags.DF_NAME, command.data, {})
-        return (Field("Name selected", command.data.hex().upper(), chosen, "Data"),)
+        return (Field("Name selected", command.data.hex().upper(), chosen),)
     try:
         answer = _asked_for(session, command)
     except DecodeError:

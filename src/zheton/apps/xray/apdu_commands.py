@@ -44,6 +44,13 @@ _NAMES: Mapping[int, tuple[str, str]] = {
 }
 
 
+_KIND: Mapping[bool | None, str] = {
+    True: "ciphertext for the chip alone",
+    False: "plain data",
+    None: "data of a session opened out of sight",
+}
+
+
 def is_select(command: Command) -> bool:
     """Whether a command is SELECT by name."""
     return command.ins == SELECT and command.p1 == 0x04
@@ -76,10 +83,10 @@ def encrypts(command: Command) -> bool:
     return bool(command.p1 & 0x02)
 
 
-def body(command: Command, encrypted: bool) -> str:
+def body(command: Command, encrypted: bool | None) -> str:
     """What the data of a command of SCP03 are; "" for all others.
 
-    `encrypted` is whether the session encrypts command data (C-DECRYPTION); C-MAC is eight bytes
+    `encrypted` is whether the session encrypts command data, None if unknown; C-MAC is eight bytes
     in S8 mode (Amendment D, 6.2.4).
     """
     if command.ins == INITIALIZE_UPDATE:
@@ -89,7 +96,7 @@ def body(command: Command, encrypted: bool) -> str:
     if command.ins == EXTERNAL_AUTHENTICATE:
         return "host cryptogram (8 bytes) and C-MAC (8 bytes)"
     size = count(max(0, len(command.data) - MAC_BYTES), "byte")
-    kind = "ciphertext for the chip alone" if encrypted else "plain data"
+    kind = _KIND[encrypted]
     return f"{kind}, {size}, and C-MAC (8 bytes)"
 
 

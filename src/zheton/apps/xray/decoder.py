@@ -112,6 +112,6 @@ def _shown(crossing: Crossing) -> bytes:
     if crossing.protocol in ("http", "typed", "internal"):
         data = crossing.data
         for secret in http.secrets_in(data):
-            data = data.replace(secret.encode(), b"*" * len(secret.encode()))
+            data = data.replace(secret, b"*" * len(secret))
         return data[: HEX_BYTES_MAX + _MARGIN]
     return crossing.data[: HEX_BYTES_MAX + _MARGIN]

@@ -69,7 +69,7 @@ def _issuer_application_data(value: bytes, depth: int) -> Iterator[Field]:
     indent = _INDENT * depth
     yield Field(f"{indent}Derivation Key Index", f"{key_index:02X}", f"key version {key_index}")
     yield Field(f"{indent}Cryptogram Version Number", f"{version:02X}", _LAYOUT_NAME[layout])
-    yield Field(f"{indent}Card Verification Results", raw.hex().upper(), _in_words(results))
+    yield Field(f"{indent}Card Verification Results", raw.hex().upper(), _in_words(results), "CVR")
 
 
 _LAYOUT_NAME: Mapping[Layout, str] = {

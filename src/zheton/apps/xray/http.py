@@ -46,9 +46,11 @@ def read_json(data: bytes) -> Any:
         return None
 
 
-def secrets_in(data: bytes) -> Iterator[str]:
-    """The values in a JSON body that stand behind a secret's name; to be hidden in the bytes."""
-    return _secrets(read_json(data), 0)
+def secrets_in(data: bytes) -> Iterator[bytes]:
+    """The values in a JSON body that stand behind a secret's name, as the body may spell them."""
+    for secret in _secrets(read_json(data), 0):
+        yield secret.encode(errors="replace")
+        yield json.dumps(secret)[1:-1].encode("ascii")  # with what is not ASCII escaped
 
 
 def numbers_in(data: bytes) -> set[str]:

@@ -7,15 +7,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from zheton.apps.xray.apdu import CARD
 from zheton.apps.xray.step import Field, PartySaw, Step, XRay
 from zheton.apps.xray.whole import hops
 
 WIDTH_MAX = 100
 TELLING_MAX = 6
 _INDENT, _NAME_WIDTH = 4, 36
-_TELLING_TAGS = ("84", "50", "82", "94", "5A", "57", "95", "9F02", "9F10", "9F26", "9F27", "9F34")
+_TELLING_TAGS = ("84", "50", "82", "94", "5A", "57", "95", "9F02", "9F26", "9F27", "9F34")
 _TELLING_ELEMENTS = ("DE2", "DE4", "DE22", "DE38", "DE39", "DE48.25", "DE48.33", "DE56", "DE70")
-_TELLING = frozenset((*_TELLING_TAGS, "9F36", "91", *_TELLING_ELEMENTS, "Data", "SW1 SW2"))
+_TELLING = frozenset((*_TELLING_TAGS, "9F36", "91", *_TELLING_ELEMENTS, "CVR", "Data"))
 
 
 def render(console: Console, xray: XRay, *, every_field: bool = False) -> None:
@@ -60,7 +61,8 @@ def _head(step: Step) -> Text:
     line.append(step.title, style="bold")
     if step.took_ms:
         line.append(f"  ({step.took_ms:.2f} ms)", style="dim")
-    if step.summary and step.protocol in ("apdu", "iso8583", "file"):
+    # Other summaries repeat what the fields below say.
+    if step.summary and (step.target == CARD or step.protocol == "file"):
         line.append(f"  {step.summary}")
     return line
 

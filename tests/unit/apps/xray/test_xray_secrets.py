@@ -116,3 +116,12 @@ def test_codes_are_never_shown(trace: list[Crossing]) -> None:
     typed = steps(trace, PAN)[0].to_json()
     assert '"739"' not in json.dumps(typed)
     assert b'"739"'.hex().upper() not in typed["hex"]
+
+
+@pytest.mark.parametrize("code", ["482915", "пароль", "\ud800 482915"])
+def test_a_code_is_hidden_in_the_bytes_however_it_is_escaped(code: str) -> None:
+    for ascii_only in (True, False):
+        body = json.dumps({"code": code}, ensure_ascii=ascii_only).encode(errors="replace")
+        step = steps([crossing("wallet", "vault", "http", body)], None)[0]
+        assert body[10:-2].hex().upper() not in step.hex
+        assert step.fields[0].value == ""
