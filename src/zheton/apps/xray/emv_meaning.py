@@ -185,7 +185,7 @@ _MEANINGS: Mapping[int, Callable[[bytes, Neighbours], str]] = {
     tags.TERMINAL_CAPABILITIES: _set("9F33"),
     tags.CVM_RESULTS: _cvm_results,
     tags.TERMINAL_TYPE: _coded("9F35"),
-    tags.ATC: lambda value, _: f"debit {int.from_bytes(value)} of this card's chip",
+    tags.ATC: lambda value, _: f"{int.from_bytes(value)}, this number's own",
     tags.ADDITIONAL_TERMINAL_CAPABILITIES: _set("9F40"),
     0x9F66: _set("9F66"),
 }
