@@ -47,7 +47,7 @@ PANS = {cardholder.id: cardholder.pan.reveal() for cardholder in bundled().cardh
 ANNA, BORIS, VERA, LI = (PANS[name] for name in ("anna", "boris", "vera", "li"))
 EXPIRY = "12/29"
 NOW = datetime(2019, 9, 2, 9, 0, tzinfo=UTC)
-TSP_SECRET, NOTIFIER_SECRET = "wallet at the token service " * 2, "token service at the wallet " * 2
+TSP_SECRET, NOTIFIER_SECRET = "wallet-at-the-token-service" * 2, "token-service-at-the-wallet" * 2
 LIMITS = {"": Limits("643", 5_000_000, 15_000_000, 50)}
 
 

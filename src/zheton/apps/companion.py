@@ -53,7 +53,7 @@ class Companion:
         """
         challenge = secrets.token_bytes(CHALLENGE_BYTES)  # nothing depends on it here
         for command in (_SELECT_PAYMENT_DOMAIN, initialize_update(challenge)):
-            answer = Response.decode(self._transmit(command.encode()))
+            answer = self._exchange(command)
             if not answer.ok:
                 raise _refused(1, 1, command, answer.sw)
         counter = InitializeUpdateResponse.decode(answer.data).sequence_counter
@@ -92,13 +92,17 @@ class Companion:
         """Status words of the commands, up to the first that is not 9000."""
         statuses: list[int] = []
         for command in commands:
-            answer = self._transmit(command.encode())
-            if len(answer) < 2:
-                raise UnreachableError("The band does not answer; bring it near and sync again.")
-            statuses.append(Response.decode(answer).sw)
+            statuses.append(self._exchange(command).sw)
             if statuses[-1] != status.SUCCESS:
                 break
         return statuses
+
+    def _exchange(self, command: Command) -> Response:
+        """The chip's response; UnreachableError if the link brings none."""
+        answer = self._transmit(command.encode())
+        if len(answer) < 2:
+            raise UnreachableError("The band does not answer; bring it near and sync again.")
+        return Response.decode(answer)
 
 
 def entry_form(pan: str, expiry: str, public_key: dict[str, Any], thumbprint: str) -> str:

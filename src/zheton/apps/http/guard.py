@@ -5,6 +5,7 @@ Both are plain ASGI, so that they act before the framework reads or parses anyth
 
 import asyncio
 import hmac
+import re
 import uuid
 from http import HTTPStatus
 
@@ -16,6 +17,7 @@ from zheton.core.errors import ConfigurationError
 BODY_BYTES_MAX = 65_536
 BODY_SECONDS_MAX = 10.0
 SECRET_CHARACTERS_MIN = 32
+_TOKEN = re.compile("[A-Za-z0-9._~+/=-]+").fullmatch  # RFC 6750, 2.1: b64token
 
 
 class Guard:
@@ -71,9 +73,10 @@ class BearerGate:
 
 def checked_secret(secret: str) -> str:
     """The secret; ConfigurationError if it could be guessed or can't be sent in a header."""
-    if len(secret) < SECRET_CHARACTERS_MIN or not (secret.isascii() and secret.isprintable()):
+    if len(secret) < SECRET_CHARACTERS_MIN or _TOKEN(secret) is None:
         raise ConfigurationError(
-            f"A bearer secret has at least {SECRET_CHARACTERS_MIN} printable ASCII characters."
+            f"A bearer secret has at least {SECRET_CHARACTERS_MIN} characters: letters, digits, "
+            "and -._~+/= only."
         )
     return secret
 

@@ -111,7 +111,7 @@ def test_the_secret_opens(scheme: bytes) -> None:
     assert call(BearerGate(echo, SECRET), [b"x"], headers)[0] == 200
 
 
-@pytest.mark.parametrize("secret", ["", "s" * 31, "ш" * 32, "s" * 32 + "\n"])
+@pytest.mark.parametrize("secret", ["", "s" * 31, "ш" * 32, "s" * 32 + "\n", "s" * 32 + " "])
 def test_a_secret_that_could_be_guessed_or_not_be_sent_is_refused(secret: str) -> None:
     with pytest.raises(ConfigurationError):
         BearerGate(echo, secret)
