@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
 
 from tests.unit.roles.tsp.debits import NOW, VaultBench, approval, reversal
 from zheton.adapters.storage.database import Database
@@ -76,6 +84,7 @@ class Switching(RuleBasedStateMachine):
         self.all.append(new)
         return new
 
+    @precondition(lambda self: self.all)
     @rule(target=under_way, group=st.lists(asked, min_size=1, max_size=5))
     def arrive(self, group: list[Asked]) -> object:
         """Some of them arrive together, the same one maybe twice."""
@@ -95,17 +104,13 @@ class Switching(RuleBasedStateMachine):
                 assert isinstance(step, Wait)
         return multiple(*forwards)
 
-    @rule(group=st.lists(consumes(under_way), min_size=1, max_size=3), data=st.data())
-    def answer(self, group: list[tuple[Asked, Forward]], data: st.DataObject) -> None:
-        """The issuer decides some of what it has, or stays silent."""
-        answered = []
-        for _, step in group:
-            code = data.draw(st.sampled_from(OUTCOMES))
-            response = approval(step.message, code) if code else None
-            answered.append(Answered(step, response))
-        sent = complete(self.bench.switch, answered, NOW)
-        for (each, _), message in zip(group, sent, strict=True):
-            self._hear(each, message)
+    @rule(open_one=consumes(under_way), code=st.sampled_from(OUTCOMES))
+    def answer(self, open_one: tuple[Asked, Forward], code: str | None) -> None:
+        """The issuer decides one of those that it has, or stays silent."""
+        each, step = open_one
+        response = approval(step.message, code) if code else None
+        (message,) = complete(self.bench.switch, [Answered(step, response)], NOW)
+        self._hear(each, message)
 
     @rule(each=asked)
     def undo(self, each: Asked) -> None:
