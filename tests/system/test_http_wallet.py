@@ -139,7 +139,7 @@ def test_a_debit_is_pushed_once_and_listed(town: Town, anna: App) -> None:
         assert notify(town, told, told).json() == {"recorded": 1}
         assert notify(town, told).json() == {"recorded": 0}
         assert notify(town, told | {"state": "reversed"}).json() == {"recorded": 1}
-        pushed = []
+        pushed: list[dict[str, Any]] = []
         while len(pushed) < 2:
             line = next(lines)
             if line.startswith("data: "):
