@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +134,13 @@ class Lab:
     network_side: TokenService
     tsp: FastAPI
     wallet_desk: WalletDesk
-    wallet: FastAPI
     databases: dict[str, Database]
     clients: list[httpx.Client] = field(default_factory=list)
+
+    @cached_property
+    def wallet(self) -> FastAPI:
+        """The wallet's door; building it takes longer than most tests."""
+        return wallet_app(self.wallet_desk, self.clock, NOTIFIER_SECRET)
 
     def client(self, app: FastAPI, token: str = "") -> httpx.Client:
         """An HTTP client of one of the apps, in this process."""
@@ -252,7 +256,6 @@ def _build(databases: dict[str, Database], clock: ManualClock) -> Lab:
         network_side=TokenService(keys, vault, rules()),
         tsp=tsp,
         wallet_desk=wallet_desk,
-        wallet=wallet_app(wallet_desk, clock, NOTIFIER_SECRET),
         databases=databases,
         clients=[client],
     )
