@@ -82,11 +82,10 @@ def _burnt(on: Installation, cards: Sequence[BenchCard], paid: Sequence[Location
     wanted: Counter[tuple[str, int]] = Counter()
     for at in paid:
         wanted[at.bin, at.slot.batch] |= 1 << at.slot.place
-    found = {
-        (batch.bin, batch.batch): batch.burnt & (1 << 64) - 1
-        for card in cards
-        for batch in batches_of(on, card)
-    }
+    # A batch that is wholly burnt is no longer among its card's, but still behind its numbers.
+    leased = [lease.batch for lease in on.vault.leases(paid).values()]
+    leased += [batch for card in cards for batch in batches_of(on, card)]
+    found = {(batch.bin, batch.batch): batch.burnt & (1 << 64) - 1 for batch in leased}
     return {name: burnt for name, burnt in found.items() if burnt} == dict(wanted)
 
 

@@ -87,6 +87,15 @@ def test_an_honest_run_passes(ran: Ran) -> None:
     assert len(ran.sold) == 12
 
 
+def test_a_batch_that_is_wholly_burnt_is_found_burnt(tmp_path: Path) -> None:
+    on = Installation(tmp_path)
+    cards = list(issue(on, 1))
+    sales = prepare(on, cards, load_merchants())
+    sold = asyncio.run(chain.sell_all(on, sales, Load(count=32, in_flight=32))).sold
+    assert len(sold) == 64
+    assert Ran(on, cards, sold).broken() == []
+
+
 def test_a_sale_that_was_declined_is_seen(ran: Ran) -> None:
     first, *rest = ran.sold
     declined = replace(first, record=replace(first.record, status=Status.DECLINED))
