@@ -17,7 +17,7 @@ from zheton.apps.companion import Companion, Synced, entry_form
 from zheton.apps.lab.till import TracedCard
 from zheton.apps.trace import Crossing, Trace
 from zheton.apps.wiring import Band
-from zheton.core.errors import ConfigurationError
+from zheton.core.errors import ConfigurationError, UnreachableError
 from zheton.core.money import Money
 from zheton.core.token.pan import Pan
 from zheton.roles.element.arming import ArmResult
@@ -107,7 +107,12 @@ class Phone:
         self.band.close()
 
     def _list(self, path: str) -> list[dict[str, Any]]:
-        response = self._wallet.get(path)
+        try:
+            response = self._wallet.get(path)
+        except httpx.HTTPError as error:
+            raise UnreachableError(
+                f"The wallet does not answer ({type(error).__name__}); try again later."
+            ) from None
         answer = response.json()
         if not response.is_success:
             raise error_of(answer)
