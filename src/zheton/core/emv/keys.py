@@ -3,6 +3,8 @@
 Two ciphers: Triple DES with keys of 16 bytes, and AES with keys of 16 bytes.
 """
 
+from collections.abc import Callable
+
 from zheton.core.crypto import aes, des
 from zheton.core.crypto.digest import sha1
 from zheton.core.errors import EncodeError
@@ -23,17 +25,27 @@ def icc_master_key(cipher: Cipher, issuer_master_key: bytes, pan_digits: str, ps
     EncodeError on a number, sequence number or key that does not fit; it never names the number.
     """
     _check_key(issuer_master_key)
+    ecb = aes.encrypt_ecb if cipher == "aes" else des.encrypt_ecb
+    return derive_icc_master_key(
+        cipher, lambda blocks: ecb(issuer_master_key, blocks), pan_digits, psn
+    )
+
+
+def derive_icc_master_key(
+    cipher: Cipher, encrypt_ecb: Callable[[bytes], bytes], pan_digits: str, psn: int
+) -> bytes:
+    """The same, from an issuer master key that only enciphers whole blocks (ECB), as a token's."""
     if not (pan_digits.isascii() and pan_digits.isdigit() and len(pan_digits) <= _PAN_DIGITS_MAX):
         raise EncodeError(f"it has 1 to {_PAN_DIGITS_MAX} decimal digits", field="PAN")
     if not 0 <= psn <= 99:
         raise EncodeError("it lies between 0 and 99", field="PAN sequence number")
     digits = f"{pan_digits}{psn:02d}"
     if cipher == "aes":
-        return aes.encrypt_ecb(issuer_master_key, bytes.fromhex(digits.rjust(32, "0")))
+        return encrypt_ecb(bytes.fromhex(digits.rjust(32, "0")))
     long = len(pan_digits) > _PAN_DIGITS_OPTION_A_MAX
     block = int(_decimalised_hash(digits) if long else digits[-16:], 16)
     halves = block.to_bytes(8) + (block ^ _COMPLEMENT).to_bytes(8)
-    return des.odd_parity(des.encrypt_ecb(issuer_master_key, halves))
+    return des.odd_parity(encrypt_ecb(halves))
 
 
 def session_key(cipher: Cipher, icc_master_key: bytes, atc: int) -> bytes:
