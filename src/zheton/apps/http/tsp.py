@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 from pydantic import Field
 
+from zheton.apps.http.door import door
 from zheton.apps.http.fields import (
     Answer,
     Body,
@@ -28,8 +29,8 @@ from zheton.apps.http.fields import (
     Serial,
     StandingReason,
 )
-from zheton.apps.http.guard import BearerGate, Guard
-from zheton.apps.http.problem import answer_with_problems, declined, of_error
+from zheton.apps.http.guard import BearerGate
+from zheton.apps.http.problem import declined, of_error
 from zheton.core.decline import Decline
 from zheton.core.errors import ZhetonError
 from zheton.core.token.lifecycle import CardStatus
@@ -136,16 +137,8 @@ def token_service_app(
     desk: TokenDesk, envelope_key: dict[str, Any], thumbprint: str, clock: Clock, secret: str
 ) -> FastAPI:
     """The application; `secret` is the wallet's bearer token, `envelope_key` a public JWK."""
-    app = FastAPI(
-        title="Zheton token service",
-        version="1",
-        docs_url=None,
-        redoc_url=None,
-        # The gate has checked the secret before; this is so that the description says so.
-        dependencies=[Security(HTTPBearer(auto_error=False))],
-    )
-    answer_with_problems(app)
-    app.add_middleware(Guard)
+    # The gate has checked the secret before; the dependency is there for the description alone.
+    app = door("Zheton token service", dependencies=[Security(HTTPBearer(auto_error=False))])
     app.add_middleware(BearerGate, secret=secret)
 
     @app.get("/v1/encryption-key")

@@ -12,10 +12,10 @@ from fastapi import Depends, FastAPI, HTTPException, Path, Query, Response, Secu
 from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from zheton.apps.http.door import door
 from zheton.apps.http.events import Hub
 from zheton.apps.http.fields import Clock, EncryptionKeyAnswer, Id, OnlineNumberAnswer
-from zheton.apps.http.guard import Guard, checked_secret
-from zheton.apps.http.problem import answer_with_problems
+from zheton.apps.http.guard import checked_secret
 from zheton.apps.http.wallet_bodies import (
     AcknowledgeBody,
     CardAnswer,
@@ -74,10 +74,8 @@ def wallet_app(desk: WalletDesk, clock: Clock, notifier_secret: str) -> FastAPI:
 
     Its `state.hub` ends the open event streams at `close()`, which a server does before it stops.
     """
-    app = FastAPI(title="Zheton wallet", version="1", docs_url=None, redoc_url=None)
+    app = door("Zheton wallet")
     app.state.hub = hub = Hub()
-    answer_with_problems(app)
-    app.add_middleware(Guard)
     me = Caller(desk)
     _users(app, desk, clock, me)
     _cards(app, desk, clock, me)

@@ -9,12 +9,13 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry import trace
 
 from tests.wallet_lab import InProcess
 from zheton.adapters.http_tsp import error_of
+from zheton.apps.http.door import door
 from zheton.apps.http.fields import Body, Envelope, Id
-from zheton.apps.http.guard import Guard
-from zheton.apps.http.problem import answer_with_problems, of_decline, of_error
+from zheton.apps.http.problem import of_decline, of_error
 from zheton.core.decline import Decline, Reason
 from zheton.core.errors import (
     ConfigurationError,
@@ -50,10 +51,8 @@ class Entered(Body):
     nested: list[Id]
 
 
-def door(raises: Exception | None = None) -> httpx.Client:
-    app = FastAPI()
-    answer_with_problems(app)
-    app.add_middleware(Guard)
+def opened(raises: Exception | None = None) -> httpx.Client:
+    app = door("of a test")
 
     @app.post("/enter")
     def enter(body: Entered) -> dict[str, bool]:
@@ -71,7 +70,7 @@ GOOD: dict[str, Any] = {"envelope": "a.b.c.d.e", "id": "0" * 32, "count": 1, "ne
 def test_an_error_is_a_document_and_comes_back_as_the_error(
     error: ZhetonError, status: int
 ) -> None:
-    answer = door(error).post("/enter", json=GOOD)
+    answer = opened(error).post("/enter", json=GOOD)
     document = answer.json()
     assert answer.status_code == document["status"] == status
     assert answer.headers["content-type"] == "application/problem+json"
@@ -104,7 +103,7 @@ def test_a_fault_tells_nothing_but_an_id_not_even_to_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.ERROR, "zheton.http"):
-        answer = door(RuntimeError(f"row of {CANARY}")).post("/enter", json=GOOD)
+        answer = opened(RuntimeError(f"row of {CANARY}")).post("/enter", json=GOOD)
     assert answer.status_code == 500
     assert answer.json()["requestId"] in caplog.text
     assert "RuntimeError" in caplog.text and "test_problem.py" in caplog.text
@@ -124,7 +123,7 @@ WRONG = st.one_of(
 )
 def test_what_was_sent_never_comes_back(changes: dict[str, Any], nested: bool) -> None:
     body = GOOD | changes | ({"nested": [changes]} if nested else {})
-    answer = door().post("/enter", json=body)
+    answer = opened().post("/enter", json=body)
     assert answer.status_code in (200, 422)
     assert CANARY not in answer.text
 
@@ -135,7 +134,7 @@ def test_what_was_sent_never_comes_back(changes: dict[str, Any], nested: bool) -
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", CANARY])
 def test_a_body_that_is_no_json_never_comes_back(content: str, kind: str) -> None:
     raw = content.encode("utf-8", "surrogateescape")
-    answer = door().post("/enter", content=raw, headers={"Content-Type": kind})
+    answer = opened().post("/enter", content=raw, headers={"Content-Type": kind})
     assert answer.status_code in (400, 422), answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert CANARY not in answer.text
@@ -143,6 +142,17 @@ def test_a_body_that_is_no_json_never_comes_back(content: str, kind: str) -> Non
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/enter", 405), ("GET", "/x", 404)])
 def test_a_path_that_is_not_there_is_a_problem_too(method: str, path: str, status: int) -> None:
-    answer = door().request(method, f"{path}?pan={CANARY}")
+    answer = opened().request(method, f"{path}?pan={CANARY}")
     assert answer.status_code == answer.json()["status"] == status
     assert CANARY not in answer.text
+
+
+class Listening(trace.NoOpTracerProvider):
+    """A tracer of another library in the same process."""
+
+
+def test_the_framework_hands_no_body_to_whoever_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its telemetry keeps bodies and sends faults with their texts, where a tracer is around."""
+    monkeypatch.setattr(trace, "get_tracer_provider", Listening)
+    assert FastAPI()._native_telemetry.enabled()  # or the question would be the wrong one
+    assert not door("of a test")._native_telemetry.enabled()
