@@ -38,10 +38,14 @@ WARM_UP_MAX = 64  # debits that are made, checked and not timed: connections, pa
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How hard and how long a chain is driven; `seconds` ends a run early."""
+    """How hard and how long a chain is driven; `seconds` ends a run early.
+
+    There are more cards than that where their numbers would not suffice.
+    """
 
     count: int = 2000
     in_flight: int = 64
+    cards: int = 256
     seconds: float = 60.0
     runs: int = 3
 
@@ -79,7 +83,7 @@ def bench_chain(load: Load) -> Report:
         "runs": load.runs,
         "debits_a_run": load.count,
         "in_flight": load.in_flight,
-        "cards": cards_for(load.count + _warm_up(load)),
+        "cards": _cards(load),
         "network": NETWORK,
         "store": "sqlite, WAL, synchronous=FULL, one file a party",
         "wires": "ISO 8583 over TCP on loopback, without TLS",
@@ -91,9 +95,8 @@ def bench_chain(load: Load) -> Report:
 
 def _run(on: Installation, load: Load) -> tuple[dict[str, float | None], list[Check]]:
     merchants = load_merchants()
-    count = load.count + _warm_up(load)
-    cards = list(issue(on, cards_for(count)))
-    sales = prepare(on, cards, merchants)[:count]
+    cards = list(issue(on, _cards(load)))
+    sales = prepare(on, cards, merchants, load.count + _warm_up(load))
     ran = asyncio.run(sell_all(on, sales, load))
     return ran.figures(), audit(on, cards, merchants.acquirer.id, ran.sold)
 
@@ -121,8 +124,10 @@ async def sell_all(on: Installation, sales: Sequence[Sale], load: Load) -> Ran:
     return ran
 
 
-def prepare(on: Installation, cards: Sequence[BenchCard], merchants: Merchants) -> list[Sale]:
-    """One sale for each number of the cards, in an order that is uniform over all batches."""
+def prepare(
+    on: Installation, cards: Sequence[BenchCard], merchants: Merchants, count: int
+) -> list[Sale]:
+    """Sales for `count` numbers, drawn uniformly over all batches of the cards."""
     scheme, till = on.schemes.named(NETWORK), merchants.till(TILL)
     unit = till.merchant.currency
     profile = profile_of(
@@ -135,28 +140,23 @@ def prepare(on: Installation, cards: Sequence[BenchCard], merchants: Merchants) 
         currency=unit.numeric,
     )
     local_time = on.clock.now().replace(microsecond=0, tzinfo=None)
-    sales = []
     for card in cards:
         fill(on, card)
-        for batch in batches_of(on, card):
-            for place in range(BATCH_SIZE):
-                spread = AMOUNT_MINOR_MAX - AMOUNT_MINOR_MIN
-                amount = Money(AMOUNT_MINOR_MIN + secrets.randbelow(spread), unit)
-                spent = credential(on, scheme, batch, place)
-                sales.append(
-                    sale_of(
-                        scheme,
-                        profile,
-                        batch,
-                        spent,
-                        till,
-                        amount,
-                        local_time,
-                        on.entropy.take(4),
-                    )
-                )
-    secrets.SystemRandom().shuffle(sales)
-    return sales
+    batches = [batch for card in cards for batch in batches_of(on, card)]
+    places = [(batch, place) for batch in batches for place in range(BATCH_SIZE)]
+    return [
+        sale_of(
+            scheme,
+            profile,
+            batch,
+            credential(on, scheme, batch, place),
+            till,
+            Money(AMOUNT_MINOR_MIN + secrets.randbelow(AMOUNT_MINOR_MAX - AMOUNT_MINOR_MIN), unit),
+            local_time,
+            on.entropy.take(4),
+        )
+        for batch, place in secrets.SystemRandom().sample(places, count)
+    ]
 
 
 async def _drive(acquirer: AcquirerNode, sales: Sequence[Sale], load: Load) -> Ran:
@@ -179,6 +179,10 @@ async def _drive(acquirer: AcquirerNode, sales: Sequence[Sale], load: Load) -> R
     ran.elapsed_s = time.perf_counter() - started
     ran.cpu_s = time.process_time() - started_cpu
     return ran
+
+
+def _cards(load: Load) -> int:
+    return max(load.cards, cards_for(load.count + _warm_up(load)))
 
 
 def _warm_up(load: Load) -> int:

@@ -31,12 +31,13 @@ def tap(
 def chain(
     count: Annotated[int, typer.Option(min=1, max=200_000, help="Debits a run.")] = 2000,
     in_flight: Annotated[int, typer.Option(min=1, max=4000, help="Sales at the same time.")] = 64,
+    cards: Annotated[int, typer.Option(min=1, max=5000, help="Cards that pay, at least.")] = 256,
     seconds: Annotated[float, typer.Option(min=0.1, help="End a run after this long.")] = 60.0,
     runs: Annotated[int, typer.Option(min=1, max=99, help="Runs; medians are told.")] = 3,
     as_json: _Json = False,
 ) -> None:
     """Whole debits through acquirer, network, token service and issuer, every commit flushed."""
-    present(bench_chain(Load(count, in_flight, seconds, runs)), as_json=as_json)
+    present(bench_chain(Load(count, in_flight, cards, seconds, runs)), as_json=as_json)
 
 
 def present(report: Report, *, as_json: bool) -> None:

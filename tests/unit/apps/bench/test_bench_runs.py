@@ -38,7 +38,7 @@ def test_bench_tap_prints_its_figures() -> None:
 
 
 def test_bench_chain_prints_its_figures() -> None:
-    arguments = ["--count", "5", "--in-flight", "2", "--runs", "2", "--json"]
+    arguments = ["--count", "5", "--in-flight", "2", "--cards", "2", "--runs", "2", "--json"]
     result = CliRunner().invoke(app, ["bench", "chain", *arguments])
     assert result.exit_code == 0, result.output
     printed = json.loads(result.output)
@@ -71,14 +71,14 @@ class Ran:
 def ran(tmp_path: Path) -> Ran:
     on = Installation(tmp_path)
     cards = list(issue(on, 1))
-    sales = prepare(on, cards, load_merchants())[:12]
+    sales = prepare(on, cards, load_merchants(), 12)
     sold = asyncio.run(chain.sell_all(on, sales, Load(count=6, in_flight=3))).sold
     return Ran(on, cards, sold)
 
 
 def test_the_numbers_and_cryptograms_of_a_load_are_all_distinct(tmp_path: Path) -> None:
     on = Installation(tmp_path)
-    sales = prepare(on, list(issue(on, 2)), load_merchants())
+    sales = prepare(on, list(issue(on, 2)), load_merchants(), 128)
     assert len({sale.entry.number for sale in sales}) == len(sales) == 128
 
 
@@ -90,7 +90,7 @@ def test_an_honest_run_passes(ran: Ran) -> None:
 def test_a_batch_that_is_wholly_burnt_is_found_burnt(tmp_path: Path) -> None:
     on = Installation(tmp_path)
     cards = list(issue(on, 1))
-    sales = prepare(on, cards, load_merchants())
+    sales = prepare(on, cards, load_merchants(), 64)
     sold = asyncio.run(chain.sell_all(on, sales, Load(count=32, in_flight=32))).sold
     assert len(sold) == 64
     assert Ran(on, cards, sold).broken() == []
