@@ -71,7 +71,8 @@ async def _first_debit(front: Front, console: Console) -> None:
     told = await front.debit(wish, lambda _event: None)
     console.print(
         f"First debit: {wish.amount} at {merchant.name}, {merchant.city}: {told.text.lower()}, "
-        f"number •••• {told.number[-4:]}, {told.elapsed_ms:.0f} ms from tap to receipt."
+        f"number •••• {told.number[-4:]}, {told.elapsed_ms:.0f} ms from tap to receipt.",
+        soft_wrap=True,
     )
     if not told.approved:
         raise ConfigurationError("The first debit was not approved; zheton demo shows each step.")

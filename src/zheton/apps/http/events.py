@@ -51,16 +51,22 @@ class Listener:
 class Hub:
     """Who listens to which user's events."""
 
-    def __init__(self, keep_alive_seconds: float = KEEP_ALIVE_SECONDS) -> None:
+    def __init__(
+        self, keep_alive_seconds: float = KEEP_ALIVE_SECONDS, listeners_max: int = LISTENERS_MAX
+    ) -> None:
         self._listeners: dict[str, set[Listener]] = {}
         self._lock = threading.Lock()
-        self._keep_alive_seconds = keep_alive_seconds
+        self._keep_alive_seconds, self._listeners_max = keep_alive_seconds, listeners_max
+        self._closed = False
 
     def listen(self, user: str) -> AsyncIterator[bytes]:
         """A user's events from now on; ConflictError if too many listen. Call it in the loop."""
         with self._lock:
-            if len(self._listeners.get(user, ())) >= LISTENERS_MAX:
-                raise ConflictError(f"A user has at most {LISTENERS_MAX} open event streams.")
+            if len(self._listeners.get(user, ())) >= self._listeners_max:
+                raise ConflictError(
+                    f"At most {self._listeners_max} event streams are open at a time; "
+                    "close a page and try again."
+                )
         return self._events(user, Listener(self._keep_alive_seconds))
 
     def publish(self, user: str, name: str, data: Mapping[str, Any]) -> None:
@@ -71,8 +77,9 @@ class Hub:
                 listener.push(event)
 
     def close(self) -> None:
-        """End every stream."""
+        """End every stream, and those that are asked for later at once."""
         with self._lock:
+            self._closed = True
             for listeners in self._listeners.values():
                 for listener in listeners:
                     listener.push(None)
@@ -80,6 +87,8 @@ class Hub:
     async def _events(self, user: str, listener: Listener) -> AsyncIterator[bytes]:
         # A connection that is gone before its first event never gets here, and leaves nothing.
         with self._lock:
+            if self._closed:
+                return
             self._listeners.setdefault(user, set()).add(listener)
         try:
             async for event in listener.stream():

@@ -11,6 +11,8 @@ from fastapi import FastAPI
 
 from zheton.core.errors import ConfigurationError
 
+CLOSING_SECONDS_MAX = 2
+
 
 class _Embedded(uvicorn.Server):
     """A server that leaves the process's signals to whoever embeds it."""
@@ -25,8 +27,15 @@ class HttpServer:
 
     def __init__(self, app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self.host, self.port = host, port
+        self._app = app
         self._server = _Embedded(
-            uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=CLOSING_SECONDS_MAX,
+            )
         )
         self._task: asyncio.Task[None] | None = None
 
@@ -47,9 +56,12 @@ class HttpServer:
             await asyncio.sleep(0.005)
 
     async def close(self) -> None:
-        """Answer what is under way and stop."""
+        """Answer what is under way and stop; event streams (`app.state.hub`) end at once."""
         if self._task is not None:
             self._server.should_exit = True
+            hub = getattr(self._app.state, "hub", None)
+            if hub is not None:
+                hub.close()
             await self._task
             self._task = None
 

@@ -10,21 +10,18 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Request
+from fastapi import FastAPI, Query
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from zheton.apps.http.guard import Guard
-from zheton.apps.http.problem import answer_with_problems
+from zheton.apps.http.browser import BrowserGuard
+from zheton.apps.http.door import door
 from zheton.apps.lab.front import Front
 from zheton.apps.lab.taps import TapRuns
 from zheton.core.errors import NotFoundError
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
-)
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_EVENTS = "text/event-stream"
 _THUMBPRINT = "__TSP_THUMBPRINT__"
 _WEB = files("zheton") / "apps" / "web"
 
@@ -62,30 +59,18 @@ class Tap(Body):
 
 
 def console_app(front: Front) -> FastAPI:
-    """The application for one lab."""
-    app = FastAPI(title="Zheton console", docs_url=None, redoc_url=None, openapi_url=None)
-    answer_with_problems(app)
-    app.add_middleware(Guard)
-    _page(app, front)
+    """The application for one lab; `state.hub` ends its event streams."""
+    app = door("Zheton console", openapi_url=None)
+    app.add_middleware(BrowserGuard)
+    app.state.hub = front.hub
+    _lab(app, front)
     _cards(app, front)
     _taps(app, front, TapRuns(front))
+    _page(app, front)  # the last, for its assets answer to every path that is left
     return app
 
 
-def _page(app: FastAPI, front: Front) -> None:
-    pages = {
-        resource.name if not folder else f"{folder}/{resource.name}": resource
-        for folder in ("", "locales")
-        for resource in (_WEB / folder if folder else _WEB).iterdir()
-        if resource.is_file() and not resource.name.endswith((".html", ".py"))
-    }
-
-    @app.get("/")
-    def page() -> Response:
-        text = (_WEB / "index.html").read_text("utf-8")
-        headers = {"content-security-policy": CONTENT_SECURITY_POLICY}
-        return HTMLResponse(text.replace(_THUMBPRINT, front.lab.thumbprint), headers=headers)
-
+def _lab(app: FastAPI, front: Front) -> None:
     @app.get("/api/lab")
     async def describe() -> dict[str, Any]:
         return {**await front.describe(), "version": version("zheton")}
@@ -99,11 +84,25 @@ def _page(app: FastAPI, front: Front) -> None:
             ]
         }
 
-    @app.get("/{path:path}", include_in_schema=False)
+
+def _page(app: FastAPI, front: Front) -> None:
+    pages = {
+        resource.name if not folder else f"{folder}/{resource.name}": resource
+        for folder in ("", "locales")
+        for resource in (_WEB / folder if folder else _WEB).iterdir()
+        if resource.is_file() and "." + resource.name.rpartition(".")[2] in _TYPES
+    }
+
+    @app.get("/")
+    def page() -> Response:
+        text = (_WEB / "index.html").read_text("utf-8")
+        return HTMLResponse(text.replace(_THUMBPRINT, front.lab.thumbprint))
+
+    @app.get("/{path:path}")
     def asset(path: str) -> Response:
         if path not in pages:
             raise NotFoundError("There is no such page.")
-        kind = _TYPES.get("." + path.rpartition(".")[2], "application/octet-stream")
+        kind = _TYPES["." + path.rpartition(".")[2]]
         return Response(pages[path].read_bytes(), media_type=kind)
 
 
@@ -133,25 +132,13 @@ def _taps(app: FastAPI, front: Front, runs: TapRuns) -> None:
 
     @app.get("/api/taps/{run}/events")
     async def events(run: Id) -> Response:
-        return _stream(runs.events(run))
+        return StreamingResponse(_lines(runs.events(run)), media_type=_EVENTS)
 
     @app.get("/api/events")
-    async def pushes(request: Request) -> Response:
-        return _stream(_until_gone(front.pushes(), request))
+    async def pushes() -> Response:
+        return StreamingResponse(front.pushes(), media_type=_EVENTS)
 
 
-def _stream(events: AsyncIterator[dict[str, Any]]) -> Response:
-    async def lines() -> AsyncIterator[bytes]:
-        async for event in events:
-            yield f"data: {json.dumps(event, ensure_ascii=False)}\n\n".encode()
-
-    return StreamingResponse(lines(), media_type="text/event-stream")
-
-
-async def _until_gone(
-    events: AsyncIterator[dict[str, Any]], request: Request
-) -> AsyncIterator[dict[str, Any]]:
+async def _lines(events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
     async for event in events:
-        if await request.is_disconnected():
-            return
-        yield event
+        yield f"data: {json.dumps(event, ensure_ascii=False)}\n\n".encode()

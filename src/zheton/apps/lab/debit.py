@@ -51,11 +51,11 @@ class DebitRun:
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
-        self._turn = asyncio.Lock()
+        self.turn = asyncio.Lock()
 
     async def __call__(self, wish: Wish, emit: Emit) -> Told:
         """The debit, with an event for each thing that happens; ends with `saw` and `done`."""
-        async with self._turn:
+        async with self.turn:
             return await self._run(wish, emit)
 
     async def _run(self, wish: Wish, emit: Emit) -> Told:
@@ -85,7 +85,9 @@ class DebitRun:
         told.facts = _facts(wish, told, pan)
         earlier = wish.holding.phone.enrolled.get(wish.holding.card["id"], [])
         parties = saw([*earlier, *crossings], told.facts)
-        emit({"kind": "saw", "parties": [party.to_json() for party in parties]})
+        told_of_enrolment = bool(earlier)  # a lab that was started again has not seen it
+        shown = [party.to_json() for party in parties]
+        emit({"kind": "saw", "parties": shown, "enrolment": told_of_enrolment})
         emit(_done(wish, told))
         return told
 

@@ -5,15 +5,16 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
+from zheton.apps.http.events import Hub
 from zheton.apps.lab.debit import DebitRun, Emit, Told, Wish
 from zheton.apps.lab.lab import Lab
 from zheton.apps.lab.people import GUEST, Holding, People
-from zheton.core.errors import ConflictError, NotFoundError, RefusedError
+from zheton.core.errors import NotFoundError, RefusedError
 from zheton.core.money import BY_CODE, money
 from zheton.core.token.domain import Channel
 
-PUSHES_MAX = 100
-LISTENERS_MAX = 16
+PAGES_MAX = 16
+_PAGES = "pages"  # whoever looks at the lab is one listener to all of it
 
 
 class Front:
@@ -22,7 +23,7 @@ class Front:
     def __init__(self, lab: Lab, people: People) -> None:
         self.lab, self.people = lab, people
         self._run = DebitRun(lab)
-        self._listeners: set[asyncio.Queue[dict[str, Any]]] = set()
+        self.hub = Hub(listeners_max=PAGES_MAX)
 
     async def describe(self) -> dict[str, Any]:
         """Cards, countries with their merchants, and the band of the first card's owner."""
@@ -36,7 +37,8 @@ class Front:
     async def add_card(self, jwe: str, region: str, title: str) -> dict[str, Any]:
         """Enrol a sealed card on the guest's phone; RefusedError with the reason if it may not."""
         phone = await asyncio.to_thread(self.people.phone, GUEST)
-        card = await asyncio.to_thread(phone.add_card, jwe, region, title)
+        async with self._run.turn:
+            card = await asyncio.to_thread(self.people.add_card, phone, jwe, region, title)
         if card["status"] == "active":
             await self._fill(Holding(phone, card))
         state = "activation" if card["status"] == "identifying" else card["status"]
@@ -47,6 +49,7 @@ class Front:
         holding = await self.people.holding(card)
         await asyncio.to_thread(holding.phone.verify, card, code)
         await self._fill(holding)
+        self.hub.publish(_PAGES, "card", {"card": card})
 
     async def history(self, card: str) -> list[dict[str, Any]]:
         """The card's debits, newest first."""
@@ -65,34 +68,21 @@ class Front:
         return Wish(await self.people.holding(card), till, wanted)
 
     async def debit(self, wish: Wish, emit: Emit) -> Told:
-        """The debit; then the band is filled again if it needs to be, and listeners hear of it."""
+        """The band is filled first if it needs to be; then the debit; then all pages hear of it."""
         if wish.till.channel is Channel.TILL:
             await asyncio.to_thread(wish.holding.phone.fill, wish.holding.card)
         told = await self._run(wish, emit)
-        for listener in self._listeners:
-            if not listener.full():
-                listener.put_nowait({"kind": "debit", "card": wish.holding.card["id"]})
+        self.hub.publish(_PAGES, "debit", {"card": wish.holding.card["id"]})
         return told
 
-    def pushes(self) -> AsyncIterator[dict[str, Any]]:
-        """A note whenever a debit has happened, until the listener goes."""
-        if len(self._listeners) >= LISTENERS_MAX:
-            raise ConflictError("Too many pages are open; close some.")
-        return self._pushes()
+    def pushes(self) -> AsyncIterator[bytes]:
+        """A server-sent event whenever a debit has happened or a card is new."""
+        return self.hub.listen(_PAGES)
 
     async def _fill(self, holding: Holding) -> None:
         """Fill the band, unless policy has the card for web shops alone."""
         with suppress(RefusedError):
             await asyncio.to_thread(holding.phone.fill, holding.card)
-
-    async def _pushes(self) -> AsyncIterator[dict[str, Any]]:
-        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(PUSHES_MAX)
-        self._listeners.add(queue)
-        try:
-            while True:
-                yield await queue.get()
-        finally:
-            self._listeners.discard(queue)
 
     def _countries(self) -> list[dict[str, Any]]:
         countries: dict[str, dict[str, Any]] = {}

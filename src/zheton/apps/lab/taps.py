@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from zheton.apps.lab.front import Front
-from zheton.core.errors import NotFoundError, ZhetonError
+from zheton.core.errors import ConflictError, NotFoundError, ZhetonError
 
 RUNS_MAX = 100
+WAITING_MAX = 8
 _INTERNAL = "Something in the lab broke; the log says what."
 
 
@@ -22,7 +23,12 @@ class TapRuns:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, card: str, merchant: str, amount: str) -> str:
-        """Begin a debit and return its id; NotFoundError, ConfigurationError for a bad wish."""
+        """Begin a debit and return its id; NotFoundError, ConfigurationError for a bad wish.
+
+        ConflictError if too many wait their turn already.
+        """
+        if len(self._tasks) >= WAITING_MAX:
+            raise ConflictError("Other debits wait their turn; try again in a moment.")
         wish = await self._front.wish(card, merchant, amount)
         run = secrets.token_hex(8)
         events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
