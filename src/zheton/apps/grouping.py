@@ -1,7 +1,8 @@
 """Group commit: whoever comes while a transaction runs shares the next one.
 
 The only queue between a node's connections and its role. It is bounded: over the limit a caller
-hears at once that there is no room, instead of waiting for an answer that comes too late.
+hears at once that there is no room, instead of waiting for an answer that comes too late. Only
+what another bounded queue has let in may go without a bound of its own (`queue_max=None`).
 """
 
 import asyncio
@@ -28,7 +29,7 @@ class Grouper(Generic[In, Out]):
         executor: Executor,
         *,
         group_max: int = GROUP_MAX,
-        queue_max: int = QUEUE_MAX,
+        queue_max: int | None = QUEUE_MAX,
     ) -> None:
         self._work, self._executor = work, executor
         self._group_max, self._queue_max = group_max, queue_max
@@ -37,7 +38,7 @@ class Grouper(Generic[In, Out]):
 
     async def __call__(self, item: In) -> Out:
         """The result for one item; UnreachableError where the queue is full."""
-        if len(self._queue) >= self._queue_max:
+        if self._queue_max is not None and len(self._queue) >= self._queue_max:
             raise UnreachableError(f"{self._queue_max} requests wait already; try again later.")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Out] = loop.create_future()

@@ -5,6 +5,7 @@ transaction takes the write lock at once (BEGIN IMMEDIATE), so that a reader can
 a writer half-way and be refused.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from sqlalchemy.pool import StaticPool
 from zheton.core.errors import ConfigurationError
 
 BUSY_TIMEOUT_MS = 10_000
+SQLITE_MIN = (3, 38, 0)
 
 
 class Database:
@@ -30,6 +32,11 @@ class Database:
             raise ConfigurationError(
                 f"{url!r} is no database URL; write it as sqlite:///var/vault.db."
             ) from error
+        if sqlite3.sqlite_version_info < SQLITE_MIN:
+            raise ConfigurationError(
+                f"This Python has SQLite {sqlite3.sqlite_version}; Zheton needs 3.38 or newer "
+                "(its statements read JSON). Take another build of Python."
+            )
         if parsed.get_backend_name() != "sqlite":
             raise ConfigurationError("Only SQLite is there so far; write sqlite:///file.")
         options: dict[str, Any] = {"connect_args": {"check_same_thread": False}}
@@ -38,7 +45,7 @@ class Database:
         else:
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
         self.url = url
-        self.engine = create_engine(parsed, **options)
+        self.engine = create_engine(parsed, hide_parameters=True, **options)
         event.listen(self.engine, "connect", _prepare)
         event.listen(self.engine, "begin", _begin_immediate)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from zheton.apps.lab.lab import Lab
 from zheton.apps.lab.people import People
 from zheton.apps.logs import quiet
 from zheton.apps.wiring import Installation
-from zheton.apps.xray.render import render
+from zheton.apps.xray.render import WIDTH_MAX, render
 from zheton.apps.xray.step import XRay
 
 SHOWN = ("tap", "online")  # the debits; --all shows the other legs' crossings as well
@@ -38,7 +39,7 @@ def demo(
 ) -> None:
     """Walk one whole journey and print its X-ray; exit status 0 only if every step happened."""
     quiet()
-    console = Console(quiet=as_json)
+    console = Console(quiet=as_json, width=None if sys.stdout.isatty() else WIDTH_MAX)
 
     def told(leg: Leg) -> None:
         mark = Text("✓ ", "green") if leg.happened else Text("✗ ", "bold red")

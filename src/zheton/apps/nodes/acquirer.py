@@ -46,7 +46,7 @@ class AcquirerNode:
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="acquirer")
         self._selling = Grouper(self._sell, self._thread)
-        self._completing = Grouper(self._complete, self._thread)
+        self._completing = Grouper(self._complete, self._thread, queue_max=None)
         self._reversals: asyncio.Task[None] | None = None
         self._due = asyncio.Event()
 

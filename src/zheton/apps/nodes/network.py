@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -12,7 +12,7 @@ from zheton.adapters.tcp.server import IsoServer, Peer
 from zheton.apps.grouping import Grouper
 from zheton.core.debit import Journalled
 from zheton.core.decline import RESPONSE_CODE, Reason
-from zheton.core.errors import UnreachableError
+from zheton.core.errors import UnreachableError, ZhetonError
 from zheton.core.iso8583.dialect import DIALECT
 from zheton.core.iso8583.message import Message
 from zheton.core.token.pan import Pan
@@ -32,6 +32,8 @@ ISSUER_TIMEOUT_S = 5.0
 BACKGROUND_EVERY_S = 1.0
 WAIT_EVERY_S = 0.05
 GROUP_MAX = 200
+# 00 undone, 25 never heard of: either way nothing is held at the issuer any more.
+REVERSAL_SETTLED = frozenset({"00", "25"})
 _log = logging.getLogger(__name__)
 
 Tell = Callable[[Sequence[tuple[str, Journalled]]], None]
@@ -55,11 +57,13 @@ class NetworkNode:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="network")
         self._slow = ThreadPoolExecutor(1, thread_name_prefix="network-tells")
         self._authorising = Grouper(self._authorise, self._thread)
-        self._completing = Grouper(self._complete, self._thread)
+        # What was forwarded was let in by the queue before, and an outcome is never refused.
+        self._completing = Grouper(self._complete, self._thread, queue_max=None)
         self._under_way: dict[str, asyncio.Event] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._background: list[asyncio.Task[None]] = []
-        self._wake = asyncio.Event()
+        self._forwards: set[asyncio.Task[Message]] = set()
+        self._wake, self._reversals_wake = asyncio.Event(), asyncio.Event()
         self.server = IsoServer(host, port, DIALECT, self._serve)
 
     async def start(self) -> None:
@@ -69,7 +73,13 @@ class NetworkNode:
             pass
         await self.issuer.start()
         await self.server.start()
-        self._background = [self._loop.create_task(self._work())]
+        self._background = [
+            self._loop.create_task(self._again_and_again(wake, work))
+            for wake, work in (
+                (self._reversals_wake, self._reverse_at_issuer),
+                (self._wake, self._tell_wallet),
+            )
+        ]
 
     async def close(self) -> None:
         """Stop listening, end the link and the background work."""
@@ -96,6 +106,7 @@ class NetworkNode:
                 response = await asyncio.get_running_loop().run_in_executor(
                     self._thread, reverse, self.switch, message, self._clock.now()
                 )
+                self._reversals_wake.set()
                 self._wake.set()
                 return response
         except UnreachableError:
@@ -113,7 +124,11 @@ class NetworkNode:
                 _log.info("declined: %s (%s)", step.decline.reason, step.decline.text)
             self._wake.set()
             return step.message
-        return await self._forward(step)
+        # A debit that is burnt goes to its end, whether or not the acquirer still listens.
+        task = asyncio.get_running_loop().create_task(self._forward(step))
+        self._forwards.add(task)
+        task.add_done_callback(self._forwards.discard)
+        return await asyncio.shield(task)
 
     async def _forward(self, forward: Forward) -> Message:
         done = self._under_way[forward.line.debit] = asyncio.Event()
@@ -122,13 +137,14 @@ class NetworkNode:
                 response: Message | None = await self.issuer.request(
                     forward.message, ISSUER_TIMEOUT_S
                 )
-            except UnreachableError as error:
-                _log.warning("the issuer is silent: %s", error)
+            except ZhetonError as error:
+                _log.warning("the issuer was not asked or is silent: %s", error)
                 response = None
             return await self._completing(Answered(forward, response))
         finally:
             del self._under_way[forward.line.debit]
             done.set()
+            self._reversals_wake.set()
             self._wake.set()
 
     async def _until_done(self, debit: str) -> None:
@@ -145,27 +161,36 @@ class NetworkNode:
     def _complete(self, group: Sequence[Answered]) -> list[Message]:
         return complete(self.switch, group, self._clock.now())
 
-    async def _work(self) -> None:
-        """In the background: reversals that issuers must hear of, and outcomes for the wallet."""
+    async def _again_and_again(
+        self, wake: asyncio.Event, work: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Background work: whenever something has happened, and now and then in any case."""
         while True:
             # Not wait_for: Python 3.11's loses a cancellation that comes together with the event.
             with suppress(TimeoutError):
                 async with asyncio.timeout(BACKGROUND_EVERY_S):
-                    await self._wake.wait()
-            self._wake.clear()
+                    await wake.wait()
+            wake.clear()
             try:
-                await self._reverse_at_issuer()
-                await self._tell_wallet()
+                await work()
             except UnreachableError as error:
                 _log.warning("put off: %s", error)
+                await asyncio.sleep(BACKGROUND_EVERY_S)
+            except Exception:
+                # One bad row must not end this work for all others; the log gets the place only,
+                # for the text of a database's error may quote what was in the row.
+                _log.error("background work failed in %s", work.__name__)
                 await asyncio.sleep(BACKGROUND_EVERY_S)
 
     async def _reverse_at_issuer(self) -> None:
         loop = asyncio.get_running_loop()
         due = await loop.run_in_executor(self._thread, reversals_due, self.switch, GROUP_MAX)
         for line, message in due:
-            await self.issuer.request(message, ISSUER_TIMEOUT_S)
-            await loop.run_in_executor(self._thread, reversal_heard, self.switch, line)
+            response = await self.issuer.request(message, ISSUER_TIMEOUT_S)
+            if response.text(39) in REVERSAL_SETTLED:
+                await loop.run_in_executor(self._thread, reversal_heard, self.switch, line)
+            else:
+                _log.warning("the issuer refused a reversal: %s", response.text(39))
 
     async def _tell_wallet(self) -> None:
         if self._tell is None:
