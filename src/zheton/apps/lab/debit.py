@@ -14,7 +14,8 @@ from zheton.apps.xray.saw import Facts, cryptograms_in, saw
 from zheton.core.decline import RESPONSE_CODE, Reason
 from zheton.core.errors import ConflictError
 from zheton.core.money import Money
-from zheton.core.token.domain import Channel
+from zheton.core.policy.rule import Moment, Question
+from zheton.core.token.domain import Channel, Device
 from zheton.core.token.pan import Pan
 from zheton.roles.acquirer.state import Till
 from zheton.roles.element.arming import NotArmed
@@ -39,6 +40,7 @@ class Told:
 
     approved: bool
     text: str
+    reason: str = ""  # why it was declined, as the owner's phone was told
     number: str = field(repr=False, default="")
     sold: Sold | None = None
     crossings: list[Crossing] = field(default_factory=list, repr=False)
@@ -80,6 +82,8 @@ class DebitRun:
                 await asyncio.to_thread(lab.notifier.wait_told, reference, PUSH_TIMEOUT_S)
         finally:
             crossings = lab.trace.stop()
+        if not told.approved and told.sold is not None:
+            await asyncio.to_thread(self._explain, wish, told)
         await asyncio.sleep(0)  # steps that threads have handed over are told first
         told.crossings = crossings
         told.facts = _facts(wish, told, pan)
@@ -120,7 +124,7 @@ class DebitRun:
         left = phone.band.element.credentials_left()
         emit(_display("band", [label, "Paid" if approved else "Not paid", f"{left} left"], tone))
         text = "Approved" if approved else _why(paid.sold)
-        return Told(approved, text, outcome.sale.number, paid.sold)
+        return Told(approved, text, number=outcome.sale.number, sold=paid.sold)
 
     async def _online(self, wish: Wish, emit: Emit) -> Told:
         lab, phone = self._lab, wish.holding.phone
@@ -138,7 +142,27 @@ class DebitRun:
         text = "Approved" if sold.approved else _why(sold)
         emit(_display("till", [text, str(wish.amount)], tone))
         emit(_display("band", ["Paid" if sold.approved else "Not paid"], tone))
-        return Told(sold.approved, text, number, sold)
+        return Told(sold.approved, text, number=number, sold=sold)
+
+    def _explain(self, wish: Wish, told: Told) -> None:
+        """Why it was declined: the till knows a response code, the phone more, the policy all."""
+        last4 = told.number[-4:]
+        debits = wish.holding.phone.history(wish.holding.card["id"])
+        told.reason = next((d["reason"] for d in debits if d["numberLast4"] == last4), "")
+        if told.reason != Reason.POLICY:
+            return
+        lab, merchant = self._lab, wish.till.merchant
+        question = Question(
+            Moment.DEBIT,
+            merchant.country,
+            wish.holding.card["network"],
+            lab.clock.now().date(),
+            wish.till.channel,
+            Device(wish.holding.phone.band.element.profile.device_class),
+        )
+        decision = lab.installation.rules.policy.decide(question)
+        if not decision.allowed:
+            told.text = decision.text
 
 
 def _facts(wish: Wish, told: Told, pan: Pan | None) -> Facts:
@@ -181,6 +205,7 @@ def _done(wish: Wish, told: Told) -> dict[str, Any]:
         "kind": "done",
         "approved": told.approved,
         "text": told.text,
+        "reason": told.reason,
         "number_last4": told.number[-4:],
         "elapsed_ms": told.elapsed_ms,
         "receipt": receipt,

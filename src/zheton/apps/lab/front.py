@@ -9,7 +9,7 @@ from zheton.apps.http.events import Hub
 from zheton.apps.lab.debit import DebitRun, Emit, Told, Wish
 from zheton.apps.lab.lab import Lab
 from zheton.apps.lab.people import GUEST, Holding, People
-from zheton.core.errors import NotFoundError, RefusedError
+from zheton.core.errors import ConfigurationError, NotFoundError, RefusedError
 from zheton.core.money import BY_CODE, money
 from zheton.core.token.domain import Channel
 
@@ -26,12 +26,11 @@ class Front:
         self.hub = Hub(listeners_max=PAGES_MAX)
 
     async def describe(self) -> dict[str, Any]:
-        """Cards, countries with their merchants, and the band of the first card's owner."""
+        """Cards with their bands, and countries with their merchants."""
         holdings = await self.people.holdings()
         return {
-            "cards": [_card(holding) for holding in holdings],
+            "cards": [self._card(holding) for holding in holdings],
             "countries": self._countries(),
-            "band": self._band(holdings),
         }
 
     async def add_card(self, jwe: str, region: str, title: str) -> dict[str, Any]:
@@ -65,6 +64,8 @@ class Front:
         if till is None:
             raise NotFoundError("There is no such merchant in the lab; reload the page.")
         wanted = money(amount, till.merchant.currency.code)
+        if wanted.minor == 0:  # told before the tap, which would cost the band a number
+            raise ConfigurationError("A debit is of more than nothing.")
         return Wish(await self.people.holding(card), till, wanted)
 
     async def debit(self, wish: Wish, emit: Emit) -> Told:
@@ -103,28 +104,22 @@ class Front:
             )
         return list(countries.values())
 
-    def _band(self, holdings: list[Holding]) -> dict[str, Any]:
-        if not holdings:
-            return {"name": "Band", "armed": False, "credentials_left": 0, "card_title": ""}
-        first = holdings[0]
-        status = first.phone.band.element.status(self.lab.clock.now())
+    def _card(self, holding: Holding) -> dict[str, Any]:
+        """A card and the band that pays with it."""
+        card, element = holding.card, holding.phone.band.element
+        reference = bytes.fromhex(card["tokenReference"])
         return {
-            "name": first.phone.band.element.profile.title,
-            "armed": status.armed_until is not None,
-            "credentials_left": sum(card.credentials_left for card in status.cards),
-            "card_title": first.card["title"],
+            "id": card["id"],
+            "title": card["title"],
+            "network": card["network"],
+            "last4": card["last4"],
+            "state": "activation" if card["status"] == "identifying" else card["status"],
+            "band": {
+                "name": element.profile.title,
+                "armed": element.status(self.lab.clock.now()).armed_until is not None,
+                "credentials_left": element.credentials_left(reference),
+            },
         }
-
-
-def _card(holding: Holding) -> dict[str, Any]:
-    card = holding.card
-    return {
-        "id": card["id"],
-        "title": card["title"],
-        "network": card["network"],
-        "last4": card["last4"],
-        "state": "activation" if card["status"] == "identifying" else card["status"],
-    }
 
 
 def _debit(debit: dict[str, Any]) -> dict[str, Any]:

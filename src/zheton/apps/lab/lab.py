@@ -50,6 +50,7 @@ class Lab:
 
     def __init__(self, installation: Installation, ports: Ports | None = None) -> None:
         self.installation = installation
+        self._rules = installation.rules  # a mistake in a file is told before anything is made
         self.clock = installation.clock
         self.trace = Trace(self.clock.elapsed_ms)
         self.merchants: Merchants = load_merchants()
@@ -139,7 +140,7 @@ class Lab:
     async def _start_services(self) -> None:
         """Token service, wallet and the acquirer's door for tills: HTTP."""
         on, secret = self.installation, self.installation.wallet_secret()
-        desk = TokenDesk(on.keys, on.vault, self.network, on.rules, on.entropy)
+        desk = TokenDesk(on.keys, on.vault, self.network, self._rules, on.entropy)
         app = token_service_app(desk, self.envelope_key, self.thumbprint, self.clock, secret)
         self.tsp: HttpServer = await self.add(HttpServer(app, port=self.ports.tsp))
         tokens = HttpTokenService(self.tsp.url, secret, self.client("wallet", "vault"))

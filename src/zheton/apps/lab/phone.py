@@ -133,7 +133,10 @@ def open_phone(
         try:
             account = Account(**json.loads(path.read_text()))
         except (ValueError, TypeError) as error:
-            raise ConfigurationError(f"{path} is damaged; remove it to start anew.") from error
+            raise ConfigurationError(
+                f"{path} is damaged; restore it from a back-up, "
+                f"or remove it and the memory of the band {name!r} to start anew."
+            ) from error
         return Phone(name, wallet, account, band, trace, clock)
     user = ask(wallet, "POST", "/v1/users", {"name": name})
     wallet.headers["authorization"] = f"Bearer {user['token']}"

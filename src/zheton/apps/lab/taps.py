@@ -71,6 +71,7 @@ def _failed(text: str) -> dict[str, Any]:
         "kind": "done",
         "approved": False,
         "text": text,
+        "reason": "",
         "number_last4": "",
         "elapsed_ms": 0,
         "receipt": {},

@@ -2,6 +2,8 @@
 
 import { current, said, text } from "./words.js";
 
+const RETRY_MS = 5000;
+
 export class Problem extends Error {}
 
 export const get = (path) => request(path, {});
@@ -54,8 +56,22 @@ export function tapEvents(id, onEvent) {
   });
 }
 
-/** The pushes to the cardholder's phone, for as long as the page is open. */
+/**
+ * What happens in the lab, on this page or another, for as long as the page is open: "debit",
+ * "card", and "again" when the browser has connected anew and may have missed some.
+ */
 export function pushes(onPush) {
   const source = new EventSource("/api/events");
-  source.onmessage = ({ data }) => onPush(JSON.parse(data));
+  let lost = false;
+  source.addEventListener("debit", () => onPush("debit"));
+  source.addEventListener("card", () => onPush("card"));
+  source.onopen = () => {
+    if (lost) onPush("again");
+    lost = false;
+  };
+  source.onerror = () => {
+    lost = true;
+    // A browser gives up where a server answers but not with events, such as a proxy at a restart.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => pushes(onPush), RETRY_MS);
+  };
 }

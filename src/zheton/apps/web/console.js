@@ -10,7 +10,7 @@ import * as stage from "./stage.js";
 import { apply, choose, learnCountries, onLanguage, text } from "./words.js";
 import * as xray from "./xray.js";
 
-const state = { lab: null, steps: [], parties: [], debits: [], done: null, tapping: false };
+const state = { lab: null, steps: [], found: null, debits: [], done: null, tapping: false };
 
 async function start() {
   apply();
@@ -18,7 +18,7 @@ async function start() {
   await orSay(async () => {
     await loadLab();
     await loadHistory();
-    pushes(() => orSay(loadHistory));
+    pushes(pushed);
   });
 }
 
@@ -52,6 +52,14 @@ async function loadHistory() {
   history.render(state.debits);
 }
 
+/** Something happened, maybe on another page, or this page is connected again. */
+function pushed(kind) {
+  orSay(async () => {
+    if (kind !== "debit" && !state.tapping) await loadLab();
+    await loadHistory();
+  });
+}
+
 /** Another card, shop or amount: the stage is ready for the next tap, the X-ray stays to be read. */
 function changed(event) {
   if (!state.lab) return;
@@ -65,7 +73,12 @@ function changed(event) {
 
 function showIdle() {
   const { merchant, country, amount } = pay.choice(state.lab);
-  stage.idle(state.lab.band, merchant, amount ?? 0, country?.currency ?? "");
+  stage.idle(chosenCard(), merchant, amount ?? 0, country?.currency ?? "");
+}
+
+function chosenCard() {
+  const { card } = pay.choice(state.lab);
+  return state.lab.cards.find(({ id }) => id === card);
 }
 
 async function tap() {
@@ -73,9 +86,9 @@ async function tap() {
   if (!card) throw new Problem(text("problem.card"));
   if (!merchant) throw new Problem(text("problem.merchant"));
   if (!amount) throw new Problem(text("problem.amount", { digits: country.exponent }));
-  Object.assign(state, { steps: [], parties: [], done: null, tapping: true });
+  Object.assign(state, { steps: [], found: null, done: null, tapping: true });
   byId("tap").disabled = true;
-  stage.idle(state.lab.band, merchant, amount, country.currency);
+  stage.idle(chosenCard(), merchant, amount, country.currency);
   stage.begin();
   byId("stage").scrollIntoView({ block: "nearest" });
   renderFindings();
@@ -103,8 +116,8 @@ function happened(event) {
   } else if (event.kind === "display") {
     stage.display(event.who, event.lines, event.tone);
   } else if (event.kind === "saw") {
-    state.parties = event.parties;
-    saw.render(state.parties);
+    state.found = event;
+    saw.render(state.found);
   } else if (event.kind === "done") {
     state.done = event;
     stage.finish(event);
@@ -114,7 +127,7 @@ function happened(event) {
 function renderFindings() {
   xray.clear();
   xray.render(state.steps);
-  saw.render(state.parties);
+  saw.render(state.found);
 }
 
 /** After a change of language: everything that a script wrote is written again. */

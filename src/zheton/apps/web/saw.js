@@ -5,13 +5,18 @@ import { said, text } from "./words.js";
 
 const CARD_NUMBER = "card number";
 
-/** Fills the table from the parties of a tap, each with the things it saw. */
-export function render(parties) {
+/**
+ * Fills the table from what was found after a tap: its parties, each with the things it saw.
+ *
+ * `enrolment` is whether they were also seen enrolling the card; if not, only the debit is told of.
+ */
+export function render(found) {
+  const { parties, enrolment } = found ?? { parties: [], enrolment: false };
   const table = byId("saw");
   table.hidden = parties.length === 0;
   const holders = parties.filter((party) => party.card_number).map((party) => said(party.party));
   byId("saw-note").textContent = parties.length
-    ? text(holders.length ? "saw.holders" : "saw.nobody", { parties: holders.join(", ") })
+    ? text(heading(holders, enrolment), { parties: holders.join(", ") })
     : text("saw.empty");
   const things = new Set(parties.flatMap((party) => party.saw));
   things.delete(CARD_NUMBER); // It has a row of its own, which is there even if nobody saw it.
@@ -24,6 +29,9 @@ export function render(parties) {
     element("tbody", {}, ...rows, last),
   );
 }
+
+const heading = (holders, enrolment) =>
+  holders.length ? (enrolment ? "saw.holders" : "saw.holders-debit") : "saw.nobody";
 
 function heads(parties) {
   const columns = parties.map((party) =>

@@ -1,7 +1,7 @@
 // The band and the till: two displays and what stands between them.
 
 import { byId, element } from "./dom.js";
-import { money, said, text } from "./words.js";
+import { money, named, said, text } from "./words.js";
 
 const DISPLAYS = { band: byId("band-screen"), till: byId("till-display") };
 const MARKS = { good: "✓", bad: "✕" };
@@ -26,21 +26,21 @@ export function again() {
 }
 
 /** What both displays show before a tap. */
-export function idle(band, merchant, amount, currency) {
+export function idle(card, merchant, amount, currency) {
   byId("stage").dataset.channel = merchant?.channel ?? "till";
   byId("stage").dataset.state = "idle";
   byId("till-address").textContent = merchant?.channel === "online" ? merchant.name : "";
-  byId("band-caption").textContent = band.name;
+  byId("band-caption").textContent = card?.band.name ?? "";
   byId("till-caption").textContent = merchant ? `${merchant.name}, ${merchant.city}` : "";
-  display("band", bandLines(band));
+  display("band", card ? bandLines(card) : []);
   if (!merchant) return;
   const asks = text(merchant.channel === "online" ? "till.online" : "till.present");
   display("till", [money(amount, currency), asks]);
 }
 
-function bandLines(band) {
+function bandLines({ title, band }) {
   const left = text("band.left", { count: band.credentials_left });
-  return [band.card_title ?? "", left, text(band.armed ? "band.armed" : "band.locked")];
+  return [title, left, text(band.armed ? "band.armed" : "band.locked")];
 }
 
 /** Clears what the last tap left and starts the waves. */
@@ -52,11 +52,11 @@ export function begin() {
 }
 
 /** The outcome in words, and the receipt where the till printed one. */
-export function finish({ approved, text: words, number_last4: last4, elapsed_ms: elapsed, receipt }) {
+export function finish({ approved, text: words, reason, number_last4: last4, elapsed_ms: elapsed, receipt }) {
   const state = approved ? "good" : "bad";
   byId("stage").dataset.state = state;
   byId("result").dataset.tone = state;
-  const parts = [said(words)];
+  const parts = [why(words, reason)];
   if (last4) parts.push(text("result.number", { last4 }));
   if (elapsed !== undefined) parts.push(text("result.elapsed", { ms: Math.round(elapsed) }));
   byId("result").textContent = parts.join(" · ");
@@ -68,6 +68,11 @@ export function finish({ approved, text: words, number_last4: last4, elapsed_ms:
       element("dd", {}, said(String(value))),
     ]),
   );
+}
+
+/** A policy's words say more than the name of the reason; a response code says less. */
+function why(words, reason) {
+  return reason && reason !== "policy" ? `${said(words)}: ${named("reason", reason)}` : said(words);
 }
 
 /** A tap that could not be carried out. */

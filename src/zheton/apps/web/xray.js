@@ -15,7 +15,7 @@ function item(step) {
     element("span", { class: "title" }, said(step.title)),
     element("span", { class: `protocol ${protocol}` }, text(`protocol.${protocol}`)),
     element("span", { class: "way" }, `${said(step.from)} → ${said(step.to)}`),
-    element("span", { class: "took" }, `${number(step.took_ms, 2)} ${text("ms")}`),
+    element("span", { class: "took" }, took(step)),
     element("span", { class: "timeline", "aria-hidden": "true" }, element("i")),
   );
   const details = element("details", {}, summary);
@@ -24,6 +24,9 @@ function item(step) {
   });
   return element("li", {}, details);
 }
+
+/** How long an answer took to be made; a question takes no time of its own. */
+const took = ({ took_ms: ms }) => (ms > 0 ? `${number(ms, 2)}\u00a0${text("ms")}` : "");
 
 const PROTOCOLS = ["apdu", "iso8583", "http", "file", "typed", "internal"];
 const known = (protocol) => (PROTOCOLS.includes(protocol) ? protocol : "internal");

@@ -34,6 +34,17 @@ export default {
     "till.present": "Present card or band",
     "till.online": "Ready to check out",
 
+    "reason.replay": "this number has been used already",
+    "reason.expired": "the number or card has expired",
+    "reason.suspended": "the card is suspended",
+    "reason.amount-limit": "above the limit of an amount",
+    "reason.velocity": "above the limit of a day",
+    "reason.insufficient-funds": "not enough money on the account",
+    "reason.card-blocked": "the bank has blocked the card",
+    "reason.issuer-unavailable": "the bank does not answer",
+    "reason.issuer-declined": "the bank said no",
+    "reason.domain": "this number is not for this shop",
+
     "result.busy": "Paying…",
     "result.number": "number ends in {last4}",
     "result.elapsed": "{ms}\u00a0ms",
@@ -56,7 +67,9 @@ export default {
     "saw.title": "Who saw what",
     "saw.empty": "After a tap: what each party learnt from it.",
     "saw.holders": "The card number was seen by: {parties}. By nobody else.",
-    "saw.nobody": "Nobody saw the card number.",
+    "saw.holders-debit":
+      "In this debit the card number was seen by: {parties}. (The card was enrolled before this lab was started.)",
+    "saw.nobody": "In this debit nobody saw the card number.",
     "saw.card-number": "the card number",
     "saw.yes": "saw it",
     "saw.no": "did not see it",
