@@ -77,7 +77,8 @@ def settle(
     except (UnreachableError, RefusedError, DecodeError) as error:
         typer.echo(str(error), err=True)
         return complete(request, None), None
-    return complete(request, answer.response_code, answer.issuer_authentication_data), answer
+    code = answer.response_code or None  # nobody was reached: no code
+    return complete(request, code, answer.issuer_authentication_data), answer
 
 
 def receipt(outcome: Outcome, till: TerminalConfig, answer: Authorisation | None) -> str:

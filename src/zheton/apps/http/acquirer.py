@@ -14,9 +14,8 @@ from pydantic import Discriminator, Field, Tag
 
 from zheton.adapters.clock import SystemClock
 from zheton.adapters.merchants_file import Merchants
+from zheton.apps.http.door import door
 from zheton.apps.http.fields import Answer, Body, CurrencyCode
-from zheton.apps.http.guard import Guard
-from zheton.apps.http.problem import answer_with_problems
 from zheton.apps.nodes.acquirer import AcquirerNode, Sold
 from zheton.core.emv import tags, tlv
 from zheton.core.errors import EncodeError, NotFoundError
@@ -148,9 +147,7 @@ class TillAnswer(Answer):
 
 def acquirer_app(node: AcquirerNode, merchants: Merchants) -> FastAPI:
     """The application for one running acquirer and its tills, to be served on the same loop."""
-    app = FastAPI(title="Zheton acquirer", docs_url=None, redoc_url=None)
-    answer_with_problems(app)
-    app.add_middleware(Guard)
+    app = door("Zheton acquirer")
     by_terminal = {till.terminal: till for till in merchants.tills.values()}
     clock = SystemClock()
 

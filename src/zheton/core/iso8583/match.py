@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from zheton.core.errors import DecodeError, EncodeError
 from zheton.core.iso8583.message import Message
 
-Key = tuple[str, str, str, str]
+Key = tuple[str, str, str, str, str]
 
 _ORIGINAL = (("mti", 4), ("stan", 6), ("transmitted", 10), ("acquirer", 11), ("forwarder", 11))
 ORIGINAL_DIGITS = 42
@@ -32,14 +32,21 @@ def response_mti(mti: str) -> str:
 
 
 def key(message: Message) -> Key:
-    """What a request and its answer have in common: class of the MTI, DE11, DE7 and DE37.
+    """What a request and its answer have in common: class of the MTI, DE11, DE7, DE37 and DE32.
 
-    DecodeError where the message lacks DE11 or DE7; DE37 may be absent and counts as empty.
+    DE11 and DE37 are each acquirer's own, so DE32 keeps two apart on one link. DecodeError
+    where the message lacks DE11 or DE7; DE37 and DE32 may be absent and count as empty.
     """
     for number in (11, 7):
         if number not in message:
             raise DecodeError("absent, so nothing can be matched", field=f"DE{number}", offset=0)
-    return (message.mti[:2], message.text(11), message.text(7), message.text(37))
+    return (
+        message.mti[:2],
+        message.text(11),
+        message.text(7),
+        message.text(37),
+        message.text(32).lstrip("0"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ def test_an_answer_has_the_key_of_its_request() -> None:
     assert key(REQUEST.with_fields({39: "00"}, mti="0110")) == key(REQUEST)
 
 
-@pytest.mark.parametrize("number", [7, 11, 37])
+@pytest.mark.parametrize("number", [7, 11, 32, 37])
 def test_every_part_of_the_key_tells_requests_apart(number: int) -> None:
     assert key(REQUEST.with_fields({number: "9" * len(REQUEST.text(number))})) != key(REQUEST)
     assert key(REQUEST.with_fields({}, mti="0400")) != key(REQUEST)
