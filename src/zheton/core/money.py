@@ -1,7 +1,8 @@
 """Money as a count of minor units, and the currencies of ISO 4217 that the product meets."""
 
+import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from zheton.core.errors import ConfigurationError
 
@@ -40,6 +41,9 @@ _TABLE = (
 )
 BY_CODE = {currency.code: currency for currency in _TABLE}
 BY_NUMERIC = {currency.numeric: currency for currency in _TABLE}
+
+# What people write; Decimal would take 1e3, 1_000 and every script's digits as well.
+_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,4})?").fullmatch
 
 
 def currency(name: str) -> Currency:
@@ -85,10 +89,9 @@ def money(amount: str, currency_name: str) -> Money:
     35000
     """
     unit = currency(currency_name)
-    try:
-        minor = Decimal(amount).scaleb(unit.exponent)
-    except InvalidOperation:
-        raise ConfigurationError(f"{amount!r} is no amount; write it as 350 or 350.00.") from None
-    if not minor.is_finite() or minor != minor.to_integral_value():
+    if _AMOUNT(amount) is None:
+        raise ConfigurationError(f"{amount!r} is no amount; write it as 350 or 350.00.")
+    minor = Decimal(amount).scaleb(unit.exponent)
+    if minor != minor.to_integral_value():
         raise ConfigurationError(f"{unit.code} has {unit.exponent} digits after the point.")
     return Money(int(minor), unit)

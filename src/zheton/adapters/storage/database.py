@@ -2,7 +2,7 @@
 
 SQLite runs in WAL mode with `synchronous=FULL`: a commit that returned is on the disk. Every
 transaction takes the write lock at once (BEGIN IMMEDIATE), so that a reader can never turn into
-a writer half-way and be refused.
+a writer half-way and be refused. A file says which format it has, and none but ours is opened.
 """
 
 import sqlite3
@@ -13,12 +13,26 @@ from typing import Any
 
 from sqlalchemy import Connection, MetaData, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from zheton.core.errors import ConfigurationError
 
 BUSY_TIMEOUT_MS = 10_000
+FORMAT = 1  # of the tables of all parties; SQLite keeps it as `user_version`
+
+# What an operator can do something about; every other error of SQLite is a fault of ours.
+_TROUBLES = {
+    sqlite3.SQLITE_BUSY: "stays locked by another process; end that process",
+    sqlite3.SQLITE_CORRUPT: "is damaged; restore it from a back-up",
+    sqlite3.SQLITE_NOTADB: "is no database, or damaged; restore it from a back-up",
+    sqlite3.SQLITE_READONLY: "can't be written; give its folder and file to this user",
+    sqlite3.SQLITE_PERM: "can't be opened; give its folder and file to this user",
+    sqlite3.SQLITE_CANTOPEN: "can't be opened; give its folder and file to this user",
+    sqlite3.SQLITE_FULL: "has no room left on its disk; make some",
+    sqlite3.SQLITE_IOERR: "can't be read or written; look after its disk",
+}
+_PRIMARY = 0xFF  # SQLite's extended result codes have the primary one in their last byte
 SQLITE_MIN = (3, 38, 0)
 
 
@@ -52,27 +66,44 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A snapshot to read from: it takes no lock and sees the last commit."""
-        with self.engine.connect() as connection:
+        with self._explained(), self.engine.connect() as connection:
             yield connection.execution_options(zheton_reading=True)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A transaction: committed (and flushed) when the block ends, rolled back if it raises."""
-        try:
-            with self.engine.begin() as connection:
-                yield connection
-        except OperationalError as error:
-            if "locked" not in str(error.orig):
-                raise
-            raise ConfigurationError(
-                f"The database {self.engine.url.database} stays locked by another process; "
-                "end that process, or choose another folder with --data."
-            ) from error
+        with self._explained(), self.engine.begin() as connection:
+            yield connection
 
     def create(self, metadata: MetaData) -> None:
-        """Make the tables that are not there yet."""
+        """Make the tables that are not there yet; ConfigurationError if the format is not ours."""
         with self.transaction() as connection:
+            found = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            fresh = not connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").first()
+            if found != FORMAT and not fresh:
+                raise ConfigurationError(
+                    f"The database {self._name} has format {found} and not {FORMAT}: another "
+                    "version of Zheton made it; use that one, or start anew with another --data."
+                )
             metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version={FORMAT}")
+
+    @property
+    def _name(self) -> str:
+        return self.engine.url.database or "in memory"
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Errors of the file and its disk become a sentence; ConfigurationError."""
+        try:
+            yield
+        except (DBAPIError, sqlite3.Error) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            code = getattr(cause, "sqlite_errorcode", 0) & _PRIMARY
+            if code not in _TROUBLES:
+                raise
+            told = f"The database {self._name} {_TROUBLES[code]}, or choose another --data."
+            raise ConfigurationError(told) from error
 
     def close(self) -> None:
         """Close every connection."""

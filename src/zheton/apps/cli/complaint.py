@@ -80,7 +80,8 @@ def _of_usage(error: Exception) -> str:
     told = getattr(error, "format_message", error.__str__)()
     context = getattr(error, "ctx", None)
     where = f" See {context.command_path} --help." if context is not None else ""
-    return masked(f"zheton: {told}{where}") if told else ""
+    stop = "" if told.endswith((".", "!", "?")) else "."
+    return masked(f"zheton: {told}{stop}{where}") if told else ""
 
 
 def _of_fault(error: BaseException, *, debug: bool, now: datetime) -> str:
