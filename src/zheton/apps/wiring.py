@@ -23,6 +23,7 @@ from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.issuer import IssuerDatabase
 from zheton.adapters.storage.vault import SqlVault
 from zheton.adapters.storage.wallet import WalletDatabase
+from zheton.core.errors import ConfigurationError, DecodeError
 from zheton.core.scheme import Schemes
 from zheton.core.token.domain import Device
 from zheton.roles.element.element import Element
@@ -67,6 +68,7 @@ class Installation:
     def keys(self) -> FileKeys:
         """The vault's keys."""
         bins = [token_bin for scheme in self.schemes for token_bin in scheme.token_bins]
+        self._refuse_lost("vault.keys", "vault.db")
         return open_key_file(self.data / "vault.keys", bins)
 
     @cached_property
@@ -82,14 +84,16 @@ class Installation:
     @cached_property
     def issuer(self) -> IssuerDatabase:
         """The bank's ledger, with the demo cardholders' accounts."""
+        bank = self.bank  # its key first: a database without its key is worth nothing
         store = IssuerDatabase(self._database("issuer"))
-        enrol(bundled().cardholders, self.bank, store, self.clock.now())
+        enrol(bundled().cardholders, bank, store, self.clock.now())
         return store
 
     @cached_property
     def bank(self) -> Bank:
         """The bank itself."""
         file = bundled()
+        self._refuse_lost("issuer.key", "issuer.db")
         index_key = open_secret(self.data / "issuer.key")
         return Bank(file.participant, file.name, file.rates, index_key)
 
@@ -132,6 +136,14 @@ class Installation:
         """What wallet and token service know of each other."""
         return open_secret(self.data / "wallet-tsp.secret").hex()
 
+    def _refuse_lost(self, keys: str, database: str) -> None:
+        """Fresh keys in the place of lost ones would leave a database that nothing opens."""
+        if (self.data / database).exists() and not (self.data / keys).exists():
+            raise ConfigurationError(
+                f"{self.data / keys} is gone, and nobody can read {database} without it; "
+                "restore it from a back-up, or start anew with another --data."
+            )
+
     def _database(self, name: str) -> Database:
         return Database(f"sqlite:///{self.data / name}.db")
 
@@ -154,7 +166,7 @@ class Band:
 def open_band(installation: Installation, name: str, profile: str = DEFAULT_BAND) -> Band:
     """The band of a name; where there is none, one is made and its keys told to the vault.
 
-    ConflictError if another process holds it.
+    ConflictError if another process holds it, ConfigurationError if its memory is damaged.
     """
     folder = installation.data / "bands"
     held = HeldFile(folder / f"{name}.lock", f"The band {name!r}")
@@ -163,6 +175,13 @@ def open_band(installation: Installation, name: str, profile: str = DEFAULT_BAND
         serial = installation.entropy.take(SERIAL_BYTES)
         keys = installation.keys.device_keys(serial.hex())
         manufacture(memory, serial=serial, payment_keys=keys)
-    element = Element(memory, device_named(profile))
+    try:
+        element = Element(memory, device_named(profile))
+    except DecodeError as error:
+        held.release()
+        raise ConfigurationError(
+            f"The memory of the band {name!r}, {folder / name}.se, is damaged ({error}); "
+            "restore it from a back-up."
+        ) from error
     serial = element.status(installation.clock.now()).serial
     return Band(name, serial.hex(), element, held)
