@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from tests.chain_lab import Chain, flow
-from zheton.adapters.keys_file import open_key_file
 from zheton.apps.lab.journey import TRAVELLER, Journey, Leg
 from zheton.apps.lab.people import cardholder
 from zheton.apps.trace import Crossing
+from zheton.apps.wiring import Installation
 from zheton.core.emv.keys import session_key
-from zheton.core.token.batch import BATCH_SIZE, BUCKETS, application_transaction_counter
+from zheton.core.token.batch import BATCH_SIZE, application_transaction_counter
 
 CANARY = cardholder(TRAVELLER.name).pan.reveal()
 # Who hears it from whom; the form has it typed, the rest is inside the vault boundary or the bank.
@@ -198,7 +198,7 @@ def session_keys(folder: Path) -> list[bytes]:
         leases = connection.execute(
             "SELECT bin, batch, generation, key_version FROM batch WHERE channel = 'till'"
         ).fetchall()
-    keys = open_key_file(folder / "vault.keys", [])
+    keys = Installation(folder).keys
     derived = []
     for token_bin, batch, generation, version in leases:
         for place in range(BATCH_SIZE):
@@ -206,7 +206,6 @@ def session_keys(folder: Path) -> list[bytes]:
             card_key = keys.card_key("3des", token_bin, version, number, 0)
             counter = application_transaction_counter(generation, place)
             derived.append(session_key("3des", card_key, counter))
-    assert BUCKETS and derived
     return derived
 
 
