@@ -13,7 +13,7 @@ from typing import Any
 
 from zheton.adapters.clock import SystemClock
 from zheton.adapters.datafiles import load_schemes
-from zheton.adapters.keys_file import fresh_keys
+from zheton.adapters.keys.file import plain_ring
 from zheton.adapters.secret_file import write_private
 from zheton.adapters.storage.acquirer import AcquirerDatabase
 from zheton.adapters.storage.database import Database
@@ -41,7 +41,8 @@ ANNA, LI, PRIYA = (Resident("anna", "RU"), Resident("li", "CN"), Resident("priya
 @cache
 def vault_keys() -> str:
     """A key file that is made once: its RSA key takes time."""
-    return json.dumps(fresh_keys([each for scheme in load_schemes() for each in scheme.token_bins]))
+    bins = {each: s.cryptogram.cipher for s in load_schemes() for each in s.token_bins}
+    return json.dumps(plain_ring(bins, "2019-08-01").to_json())
 
 
 @dataclass

@@ -20,7 +20,8 @@ from zheton.adapters.element_memory import TransientMemory
 from zheton.adapters.entropy import SeededEntropy
 from zheton.adapters.http_tsp import HttpTokenService
 from zheton.adapters.issuer_file import bundled
-from zheton.adapters.keys_file import FileKeys, fresh_keys
+from zheton.adapters.keys.file import memory_keys, plain_ring
+from zheton.adapters.keys.vault_keys import VaultKeys
 from zheton.adapters.outbox import Outbox
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.issuer import IssuerDatabase
@@ -75,10 +76,10 @@ def in_process(app: FastAPI) -> httpx.Client:
 
 
 @cache
-def vault_keys() -> FileKeys:
+def vault_keys() -> VaultKeys:
     """Keys that are made once: an RSA key takes its time."""
-    bins = [token_bin for scheme in load_schemes() for token_bin in scheme.token_bins]
-    return FileKeys(fresh_keys(bins))
+    bins = {each: s.cryptogram.cipher for s in load_schemes() for each in s.token_bins}
+    return memory_keys(plain_ring(bins, "2019-08-01"))
 
 
 @cache
@@ -127,7 +128,7 @@ class Lab:
     """Everything that stands behind a wallet, and the wallet."""
 
     clock: ManualClock
-    keys: FileKeys
+    keys: VaultKeys
     outbox: Outbox
     link: BankLink
     desk: TokenDesk

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from zheton.adapters.http_tsp import ask
-from zheton.adapters.keys_file import seal_envelope
+from zheton.adapters.keys.envelope import seal_envelope
 from zheton.core.emv import status
 from zheton.core.emv.apdu import Command, Response
 from zheton.core.emv.perso import PAYMENT_DOMAIN_AID

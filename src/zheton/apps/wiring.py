@@ -1,5 +1,6 @@
 """The only composition root: opens what a data folder holds and joins roles and adapters."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,9 @@ from zheton.adapters.element_memory import FileMemory
 from zheton.adapters.entropy import SystemEntropy
 from zheton.adapters.held_file import HeldFile
 from zheton.adapters.issuer_file import bundled
-from zheton.adapters.keys_file import FileKeys, open_key_file
+from zheton.adapters.keys.opening import KeySettings, Passphrase, open_keys
+from zheton.adapters.keys.pkcs11 import MODULE
+from zheton.adapters.keys.vault_keys import VaultKeys
 from zheton.adapters.limits_file import load_limits
 from zheton.adapters.outbox import Outbox
 from zheton.adapters.secret_file import open_secret
@@ -23,6 +26,7 @@ from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.issuer import IssuerDatabase
 from zheton.adapters.storage.vault import SqlVault
 from zheton.adapters.storage.wallet import WalletDatabase
+from zheton.apps.passphrase import AskedPassphrase
 from zheton.core.errors import ConfigurationError, DecodeError
 from zheton.core.scheme import Schemes
 from zheton.core.token.domain import Device
@@ -52,6 +56,7 @@ class Installation:
     policy_file: Path | None = None
     clock: SystemClock = field(default_factory=SystemClock)
     entropy: SystemEntropy = field(default_factory=SystemEntropy)
+    passphrase: Passphrase = field(default_factory=AskedPassphrase)
 
     @cached_property
     def schemes(self) -> Schemes:
@@ -65,11 +70,27 @@ class Installation:
         return Rules(self.schemes, policy, load_limits())
 
     @cached_property
-    def keys(self) -> FileKeys:
+    def keys(self) -> VaultKeys:
         """The vault's keys."""
-        bins = [token_bin for scheme in self.schemes for token_bin in scheme.token_bins]
         self._refuse_lost("vault.keys", "vault.db")
-        return open_key_file(self.data / "vault.keys", bins)
+        return open_keys(self.key_file, self.key_settings)
+
+    @property
+    def key_file(self) -> Path:
+        """Where the vault's keys are, wrapped."""
+        return self.data / "vault.keys"
+
+    @property
+    def key_settings(self) -> KeySettings:
+        """How they are opened, and what they are made for where there are none."""
+        bins = {each: s.cryptogram.cipher for s in self.schemes for each in s.token_bins}
+        return KeySettings(
+            bins,
+            f"{self.clock.now():%Y-%m-%d}",
+            self.passphrase,
+            token=os.environ.get("ZHETON_PKCS11_TOKEN", ""),
+            module=os.environ.get("ZHETON_PKCS11_MODULE", MODULE),
+        )
 
     @cached_property
     def vault(self) -> SqlVault:

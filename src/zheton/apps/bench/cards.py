@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from zheton.adapters.keys_file import seal_envelope
+from zheton.adapters.keys.envelope import seal_envelope
 from zheton.apps.wiring import Installation
 from zheton.core.decline import Decline
 from zheton.core.emv.keys import session_key

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import httpx
 
-from zheton.adapters.keys_file import FileKeys
+from zheton.adapters.keys.vault_keys import VaultKeys
 from zheton.apps.trace import Trace
 from zheton.core.debit import Journalled
 from zheton.core.errors import UnreachableError
@@ -20,7 +20,7 @@ TOLD_MAX = 1000
 class Notifier:
     """Posts outcomes to the wallet; whoever waits for one debit is woken when it was told."""
 
-    def __init__(self, keys: FileKeys, secret: str, trace: Trace) -> None:
+    def __init__(self, keys: VaultKeys, secret: str, trace: Trace) -> None:
         self.wallet_url = ""
         self._keys, self._trace = keys, trace
         self._client = httpx.Client(

@@ -36,8 +36,14 @@ class Keys(Protocol):
     def open_pan(self, version: int, sealed: bytes, bucket: int, card: str) -> Pan:
         """The card number again; VerificationError if the ciphertext is not of this row."""
 
-    def pan_index(self, pan: Pan) -> bytes:
-        """The keyed index by which a card is found again."""
+    def data_key_version(self) -> int:
+        """The version under which card numbers are sealed now."""
+
+    def pan_indexes(self, pan: Pan) -> Sequence[bytes]:
+        """The keyed indexes by which a card is found again, the newest first.
+
+        There is one, and one more for each index key whose cards are not all re-indexed.
+        """
 
     def par_suffix(self, pan: Pan) -> str:
         """The 25 characters that tell a card's payment account reference from any other's."""

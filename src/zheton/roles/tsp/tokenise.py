@@ -117,9 +117,10 @@ def _store(
     now: datetime,
 ) -> Tokenised:
     """The card, new or found again by its keyed index, and the claim to it, in one transaction."""
-    index = on.keys.pan_index(entered.pan)
+    indexes = on.keys.pan_indexes(entered.pan)
     with on.vault.transaction() as tx:
-        known = tx.card_by_index(index)
+        found = (tx.card_by_index(index) for index in indexes)
+        known = next((card for card in found if card is not None), None)
         bucket, card_id = (known.bucket, known.id) if known else draw_id(on.entropy)
         version, sealed = on.keys.seal_pan(entered.pan, bucket, card_id)
         if known is not None:
@@ -139,7 +140,7 @@ def _store(
                 sealed_pan=sealed,
                 pan_key_version=version,
             )
-            tx.add_card(card, index, now)
+            tx.add_card(card, indexes[0], now)
         enrolment = _claim(on, card, sent, now)
         tx.add_enrolment(enrolment, now)
     return Tokenised(enrolment, card)

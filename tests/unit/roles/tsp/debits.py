@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from itertools import count
-from typing import Any
 
 from zheton.adapters.datafiles import load_policy, load_schemes
 from zheton.adapters.entropy import SeededEntropy
-from zheton.adapters.keys_file import FileKeys, fresh_keys, seal_envelope
+from zheton.adapters.keys.envelope import seal_envelope
+from zheton.adapters.keys.file import memory_keys, plain_ring
+from zheton.adapters.keys.ring import Ring
+from zheton.adapters.keys.vault_keys import VaultKeys
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.vault import SqlVault
 from zheton.core.country import country
@@ -51,13 +53,14 @@ _SHOP_OF = {"mastercard": ("RU", "643"), "unionpay": ("CN", "156")}
 
 
 @cache
-def _key_content() -> dict[str, Any]:
-    return fresh_keys([b for scheme in SCHEMES for b in scheme.token_bins])
+def _ring() -> Ring:
+    bins = {each: s.cryptogram.cipher for s in SCHEMES for each in s.token_bins}
+    return plain_ring(bins, "2019-08-01")
 
 
-def make_keys() -> FileKeys:
+def make_keys() -> VaultKeys:
     """The keys of the one test vault: an RSA key takes long to make."""
-    return FileKeys(_key_content(), SeededEntropy(7).take)
+    return memory_keys(_ring(), SeededEntropy(7).take)
 
 
 def card_number(scheme: str = "mastercard", serial: int = 1) -> Pan:
