@@ -16,8 +16,14 @@ export function display(who, lines, tone = "idle") {
   const mark = MARKS[tone];
   place.replaceChildren(
     ...(mark ? [element("span", { class: "mark", "aria-hidden": "true" }, mark)] : []),
-    ...lines.map((line) => element("span", { class: "line" }, said(String(line)))),
+    ...lines.map((line) => element("span", { class: "line" }, written(String(line)))),
   );
+}
+
+/** A line in the page's language; an amount in its way of writing one. */
+function written(line) {
+  const sum = /^(\d+(?:\.\d+)?) ([A-Z]{3})$/.exec(line);
+  return sum ? money(sum[1], sum[2]) : said(line);
 }
 
 /** Shows again what the displays show. */
@@ -65,7 +71,7 @@ export function finish({ approved, text: words, reason, number_last4: last4, ela
   byId("receipt").replaceChildren(
     ...lines.flatMap(([name, value]) => [
       element("dt", {}, said(name.replaceAll("_", " "))),
-      element("dd", {}, said(String(value))),
+      element("dd", {}, written(String(value))),
     ]),
   );
 }

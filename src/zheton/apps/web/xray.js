@@ -15,6 +15,7 @@ function item(step) {
     element("span", { class: "title" }, said(step.title)),
     element("span", { class: `protocol ${protocol}` }, text(`protocol.${protocol}`)),
     element("span", { class: "way" }, `${said(step.from)} → ${said(step.to)}`),
+    step.summary ? element("span", { class: "gist" }, said(step.summary)) : null,
     element("span", { class: "took" }, took(step)),
     element("span", { class: "timeline", "aria-hidden": "true" }, element("i")),
   );
@@ -86,7 +87,7 @@ export function render(steps) {
   const list = byId("xray");
   if (list.children.length > steps.length) list.replaceChildren();
   list.append(...steps.slice(list.children.length).map(item));
-  const total = Math.max(0, ...steps.map((step) => step.at_ms + step.took_ms));
+  const total = Math.max(0, ...steps.map((step) => step.at_ms));
   rescale(list, steps, total);
   byId("xray-note").textContent = steps.length
     ? text("xray.total", { count: steps.length, ms: number(total, 1) })
@@ -96,11 +97,11 @@ export function render(steps) {
 /** Forgets the steps, for another tap or another language. */
 export const clear = () => byId("xray").replaceChildren();
 
-/** Where in the whole debit each step lies, as bars on one scale. */
+/** Where in the whole debit each step lies, as bars on one scale; an answer ends its making. */
 function rescale(list, steps, total) {
   const share = (ms) => `${((100 * ms) / (total || 1)).toFixed(2)}%`;
   for (const [n, bar] of [...list.querySelectorAll(".timeline i")].entries()) {
-    bar.style.left = share(steps[n].at_ms);
+    bar.style.left = share(Math.max(0, steps[n].at_ms - steps[n].took_ms));
     bar.style.width = share(steps[n].took_ms);
   }
 }

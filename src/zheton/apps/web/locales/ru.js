@@ -1,6 +1,8 @@
 // Russian. `said` and `patterns` translate what servers say in English, word for word and by its
 // shape; names of the standards stay as they are.
 
+import { meanings, shapes } from "./ru-fields.js";
+
 export default {
   texts: {
     skip: "К оплате",
@@ -119,6 +121,7 @@ export default {
       "Предложенный ключ не тот, которому доверяет эта страница, поэтому ничего не отправлено. Обновите страницу, а если не поможет, сообщите банку.",
   },
   said: {
+    ...meanings,
     Approved: "Одобрено",
     Declined: "Отклонено",
     approved: "одобрено",
@@ -222,5 +225,6 @@ export default {
     [/^number (\S+), (\S+ [A-Z]{3})$/, "номер $1, $2"],
     [/^choose (.+)$/, "выбрать $1"],
     [/^(.+?): (.+) \(rule (\S+)\)$/, "$1: $2 (правило $3)"],
+    ...shapes,
   ],
 };
