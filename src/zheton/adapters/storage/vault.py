@@ -5,19 +5,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
 
 from zheton.adapters.storage import vault_sqlite as sql
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.vault_rows import (
     journal_entry,
+    read_card,
     read_journalled,
     read_lease,
 )
-from zheton.adapters.storage.vault_tables import metadata
+from zheton.adapters.storage.vault_tables import card, metadata
 from zheton.adapters.storage.vault_tokens import TokenTx
 from zheton.core.debit import Admitted, Journalled, Location
-from zheton.roles.tsp.state import Lease
+from zheton.roles.tsp.state import Card, Lease
 
 _LEASES, _SEEN = text(sql.LEASES), text(sql.SEEN)
 _BURN, _SPEND, _BIND_SHOP = text(sql.BURN), text(sql.SPEND), text(sql.BIND_SHOP)
@@ -77,6 +78,22 @@ class SqlVault:
         with self._database.reading() as connection:
             rows = connection.execute(_UNTOLD, {"count": count}).mappings()
             return [(row["enrolment"], read_journalled(row)) for row in rows]
+
+    def cards_after(self, bucket: int, after: str, count: int) -> list[Card]:
+        """At most `count` cards of a bucket, in the order of their ids, those after `after`."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(card)
+                .where(card.c.bucket == bucket, card.c.card > after)
+                .order_by(card.c.card)
+                .limit(count)
+            ).mappings()
+            return [read_card(row) for row in rows]
+
+    def count_cards(self) -> int:
+        """How many cards there are."""
+        with self._database.reading() as connection:
+            return int(connection.execute(select(func.count()).select_from(card)).scalar_one())
 
     def count_unburnt(self, enrolment: str) -> int:
         """How many numbers an enrolment's batches still hold."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, text, update
 
 from zheton.adapters.storage import vault_sqlite as sql
 from zheton.adapters.storage.vault_rows import read_batch, read_card, read_enrolment, to_ms
@@ -65,13 +65,7 @@ class TokenTx:
             debits_per_day=new.limits.debits_per_day,
             changed_ms=to_ms(at),
         )
-        self._insert(
-            card_index,
-            bucket=pan_index[0] % BUCKETS,
-            pan_index=pan_index,
-            card_bucket=new.bucket,
-            card=new.id,
-        )
+        self._index(new, pan_index)
 
     def renew_card(self, known: Card, at: datetime) -> None:
         """Expiry and ciphertext of a card that is enrolled again."""
@@ -92,6 +86,30 @@ class TokenTx:
             select(card).where(card.c.bucket == _bucket(card_id), card.c.card == card_id)
         )
         return read_card(row) if row else None
+
+    def reseal_card(self, before: Card, version: int, sealed: bytes) -> bool:
+        """Write another ciphertext where it is still that of `before`; whether it did."""
+        changed = self.connection.execute(
+            update(card)
+            .where(card.c.bucket == before.bucket, card.c.card == before.id)
+            .where(card.c.pan_key_version == before.pan_key_version)
+            .where(card.c.sealed_pan == before.sealed_pan)
+            .values(sealed_pan=sealed, pan_key_version=version)
+        )
+        return changed.rowcount == 1
+
+    def move_index(self, known: Card, old: Sequence[bytes], new: bytes) -> bool:
+        """Put a card under a new index in the place of its old ones; whether it had one of them."""
+        gone = 0
+        for each in old:
+            gone += self.connection.execute(
+                delete(card_index)
+                .where(card_index.c.bucket == each[0] % BUCKETS, card_index.c.pan_index == each)
+                .where(card_index.c.card == known.id)
+            ).rowcount
+        if gone and self.card_by_index(new) is None:
+            self._index(known, new)
+        return gone > 0
 
     def add_enrolment(self, new: Enrolment, at: datetime) -> None:
         """A new claim to a card."""
@@ -227,6 +245,15 @@ class TokenTx:
             .values(codes_tried=online_number.c.codes_tried + 1)
         )
         return used.rowcount == 1
+
+    def _index(self, found: Card, pan_index: bytes) -> None:
+        self._insert(
+            card_index,
+            bucket=pan_index[0] % BUCKETS,
+            pan_index=pan_index,
+            card_bucket=found.bucket,
+            card=found.id,
+        )
 
     def _insert(self, table: Table, **values: Any) -> None:
         self.connection.execute(insert(table), values)

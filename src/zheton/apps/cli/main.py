@@ -26,6 +26,7 @@ COMMANDS = {
     "band": "Put a band into a virtual PC/SC reader, as a card.",
     "pos": "Be a till on a PC/SC reader and take a payment.",
     "bench": "Measure; every bench checks the work it timed.",
+    "keys": "List, create, rotate and seal the vault's keys.",
     "policy": "Check, explain and compare rollout files.",
 }
 

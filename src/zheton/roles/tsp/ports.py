@@ -84,6 +84,12 @@ class VaultTx(Protocol):
     def renew_card(self, card: Card, at: datetime) -> None:
         """Expiry and ciphertext of a card that is enrolled again."""
 
+    def reseal_card(self, before: Card, version: int, sealed: bytes) -> bool:
+        """Write another ciphertext where it is still that of `before`; whether it did."""
+
+    def move_index(self, known: Card, old: Sequence[bytes], new: bytes) -> bool:
+        """Put a card under a new index in the place of its old ones; whether it had one of them."""
+
     def add_enrolment(self, enrolment: Enrolment, at: datetime) -> None:
         """A new claim to a card."""
 
@@ -132,6 +138,12 @@ class Vault(Protocol):
 
     def transaction(self) -> AbstractContextManager[VaultTx]:
         """A transaction, committed when the block ends without an exception."""
+
+    def cards_after(self, bucket: int, after: str, count: int) -> list[Card]:
+        """At most `count` cards of a bucket, in the order of their ids, those after `after`."""
+
+    def count_cards(self) -> int:
+        """How many cards there are."""
 
     def leases(self, at: Sequence[Location]) -> Mapping[Location, Lease]:
         """The leases behind some numbers, read at one moment; unknown ones are left out."""
