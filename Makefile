@@ -4,12 +4,16 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: setup run test check format pcsc clean
+.PHONY: setup run test check format pcsc pkcs11 demo clean
 
 setup: .venv/runtime.stamp
 
 run: setup
 	$(BIN)/zheton up
+
+# NAME=stolen-database shows what a thief of the vault's database finds.
+demo: setup
+	$(BIN)/zheton demo $(NAME)
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest
@@ -27,6 +31,9 @@ format: .venv/dev.stamp
 # pyscard has no wheel for Linux: it wants a C compiler, swig and the headers of pcsclite.
 pcsc: .venv/pcsc.stamp
 
+# Keys in a token (SoftHSM2, an HSM): python-pkcs11 has wheels for Linux and macOS.
+pkcs11: .venv/pkcs11.stamp
+
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Zheton needs Python 3.11 or newer, and none was found. Install it, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
@@ -42,6 +49,10 @@ pcsc: .venv/pcsc.stamp
 
 .venv/pcsc.stamp: .venv/runtime.stamp
 	$(PIP) --editable ".[pcsc]"
+	@touch $@
+
+.venv/pkcs11.stamp: .venv/runtime.stamp
+	$(PIP) --editable ".[pkcs11]"
 	@touch $@
 
 clean:

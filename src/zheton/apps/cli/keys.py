@@ -167,7 +167,8 @@ def _installation(data: Path, passphrase_file: Path | None) -> Installation:
 def _bring(installation: Installation, purpose: Rotating, what: str) -> Progress:
     """Passes over all cards until one finds nothing to change; what they did together."""
     changed, last = 0, Progress(0, 0, 0, 0)
-    with Bar(transient=True) as bar:
+    console = Console(stderr=True)
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         for _ in range(PASSES_MAX):
             shown = bar.add_task(what, total=None)
             for last in _PASS[purpose](installation.keys, installation.vault):
