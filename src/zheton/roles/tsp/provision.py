@@ -146,7 +146,10 @@ def _batch(
         derivation_key_index=batch.key_version,
         pan_sequence_number=SEQUENCE,
     )
-    credentials = tuple(_credential(keys, scheme, batch, place) for place in range(BATCH_SIZE))
+    numbers = keys.token_range(batch.bin).numbers(batch.first_index, BATCH_SIZE)
+    credentials = tuple(
+        _credential(keys, scheme, batch, place, number) for place, number in enumerate(numbers)
+    )
     return [
         Dgi(BATCH_HEADER, header.encode()),
         Dgi(CREDENTIALS, Credentials(reference, credentials).encode()),
@@ -162,9 +165,8 @@ def batch_reference(batch: Batch) -> bytes:
     return (int(batch.bin) << 34 | batch.batch << 10 | batch.generation).to_bytes(8, "big")
 
 
-def _credential(keys: Keys, scheme: Scheme, batch: Batch, place: int) -> Credential:
+def _credential(keys: Keys, scheme: Scheme, batch: Batch, place: int, number: str) -> Credential:
     cipher = scheme.cryptogram.cipher
-    number = keys.token_range(batch.bin).number(batch.first_index + place)
     counter = application_transaction_counter(batch.generation, place)
     card_key = keys.card_key(cipher, batch.bin, batch.key_version, number, SEQUENCE)
     return Credential(number, counter, session_key(cipher, card_key, counter))
