@@ -43,9 +43,7 @@ def test_the_extended_form_may_be_used_for_short_values() -> None:
 
 
 @given(byte, byte, byte, byte, data_fields, lengths)
-def test_round_trip(
-    cla: int, ins: int, p1: int, p2: int, data: bytes, le: int | None
-) -> None:
+def test_round_trip(cla: int, ins: int, p1: int, p2: int, data: bytes, le: int | None) -> None:
     command = Command(cla, ins, p1, p2, data, le)
     assert Command.decode(command.encode()) == command
 
