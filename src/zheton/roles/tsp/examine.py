@@ -1,9 +1,9 @@
 """At a debit: is this number live, is the proof right, may it pay here?
 
-The order matters. Whatever can be wrong without a valid proof (unknown number, wrong expiry,
-wrong cryptogram or code) refuses and burns nothing, for anybody can send such a message. Once
-the proof is right the number burns, and what then refuses (policy, domain, amount) travels in
-the `Admitted`.
+The order matters. Anybody can send a number without its proof, and learns nothing but whether
+one is leased under that expiry date (14 or 63); nothing burns. The proof comes next. After it the
+state of lease and card may be told, and a number that does not stand burns nothing either. One
+that stands burns, and what then refuses (policy, domain, amount) travels in the `Admitted`.
 """
 
 import hmac
@@ -39,7 +39,7 @@ def examine(
     guesses come at once, in one group or to several processes, no more than three are looked at.
     """
     leases = vault.leases([debit.at for debit in debits])
-    refusals = [_not_live(debit, leases.get(debit.at), now) for debit in debits]
+    refusals = [_unproven(debit, leases.get(debit.at)) for debit in debits]
     guessing = [
         i
         for i, debit in enumerate(debits)
@@ -51,7 +51,7 @@ def examine(
                 at = debits[i].at
                 if not tx.use_code_try(at, leases[at].batch.generation, CODE_TRIES):
                     text = "Three codes were tried: this number has ended."
-                    refusals[i] = Decline(Reason.SUSPENDED, text)
+                    refusals[i] = Decline(Reason.WRONG_CODE, text)
     return [
         refusal or _judge(debit, leases[debit.at], keys, rules, now)
         for debit, refusal in zip(debits, refusals, strict=True)
@@ -61,13 +61,14 @@ def examine(
 def _judge(
     debit: Debit, lease: Lease, keys: Keys, rules: Rules, now: datetime
 ) -> Admitted | Decline:
-    """The verdict on a live number: its proof first, then whether it may pay here."""
+    """The verdict on a leased number: its proof, whether it stands, and whether it may pay."""
     key = _session_key(debit, lease, keys, rules)
     refusal = (
         _wrong_cryptogram(debit, lease, key, rules)
         if debit.channel is Channel.TILL
         else _wrong_code(debit, key)
     )
+    refusal = refusal or _not_standing(lease, now)
     if refusal is not None:
         return refusal
     card = lease.card
@@ -90,32 +91,35 @@ def _judge(
     )
 
 
-def _not_live(debit: Debit, lease: Lease | None, now: datetime) -> Decline | None:
+def _unproven(debit: Debit, lease: Lease | None) -> Decline | None:
+    """What refuses before any proof: it says `unknown` or `not proven` and nothing else."""
     if lease is None:
         return Decline(Reason.UNKNOWN_NUMBER, "No such number is leased.")
     batch = lease.batch
     if debit.expiry != batch.expiry:  # another generation of the same digits, or a guess
-        return Decline(Reason.EXPIRED, "The expiry date is not this number's.")
-    if now.astimezone(UTC) >= batch.until:
-        return Decline(Reason.EXPIRED, "The lease of this number has ended.")
-    if lease.card.status is not CardStatus.ACTIVE:
-        return Decline(Reason.SUSPENDED, f"The card behind this number is {lease.card.status}.")
+        return Decline(Reason.UNKNOWN_NUMBER, "No such number is leased under this expiry date.")
     if batch.burnt & debit.at.slot.mask:
         # A replay, or the repeat of a debit that another process has just taken. The burn decides
         # that; its verdict needs no proof, for the number is worthless by now.
         return Decline(Reason.REPLAY, "This number has been used: it pays once.")
-    if batch.status not in PAYING:
-        return Decline(Reason.SUSPENDED, f"The batch of this number is {batch.status}.")
-    return _not_live_online(lease, now) if debit.channel is Channel.ONLINE else None
-
-
-def _not_live_online(lease: Lease, now: datetime) -> Decline | None:
-    if lease.batch.channel is not Channel.ONLINE:
-        text = "This number is for a till, not for a shop."
-        return Decline(Reason.DOMAIN, text, "domain-channel")
+    if debit.channel is not Channel.ONLINE:
+        return None
+    if batch.channel is not Channel.ONLINE:  # six digits prove nothing of a chip's number
+        return Decline(Reason.WRONG_CODE, "This number is for a till: it has no code.")
     if lease.online is None:
         return Decline(Reason.UNKNOWN_NUMBER, "This online number was never given out.")
-    if now >= lease.online.expires_at:
+    return None
+
+
+def _not_standing(lease: Lease, now: datetime) -> Decline | None:
+    """Why a proven number does not pay now: its lease, its card, its batch or its minutes."""
+    if now.astimezone(UTC) >= lease.batch.until:
+        return Decline(Reason.EXPIRED, "The lease of this number has ended.")
+    if lease.card.status is not CardStatus.ACTIVE:
+        return Decline(Reason.SUSPENDED, f"The card behind this number is {lease.card.status}.")
+    if lease.batch.status not in PAYING:
+        return Decline(Reason.SUSPENDED, f"The batch of this number is {lease.batch.status}.")
+    if lease.online is not None and now >= lease.online.expires_at:
         return Decline(Reason.EXPIRED, "The minutes of this number are over.")
     return None
 

@@ -67,7 +67,7 @@ def test_a_number_that_nobody_leased_is_unknown(bench: VaultBench) -> None:
 
 def test_another_expiry_is_another_generation(bench: VaultBench) -> None:
     batch = replace(bench.leased(), expiry="2912")
-    assert declined(bench, bench.at_till(batch)) is Reason.EXPIRED
+    assert declined(bench, bench.at_till(batch)) is Reason.UNKNOWN_NUMBER
 
 
 def test_a_lease_ends_at_its_second(bench: VaultBench) -> None:
@@ -118,6 +118,27 @@ def test_a_burnt_number_is_a_replay_whatever_it_proves(bench: VaultBench) -> Non
     garbled = bench.at_till(batch, 63, changed={tags.APPLICATION_CRYPTOGRAM: bytes(8)})
     assert declined(bench, garbled) is Reason.REPLAY
     assert admitted(bench, bench.at_till(batch, 62)).refusal is None
+
+
+def test_without_the_proof_a_number_tells_nothing_of_its_state(bench: VaultBench) -> None:
+    """Whoever sends numbers alone hears 63 of every one that is leased, whatever became of it."""
+    batch, credential = bench.leased(), bench.online(serial=2)
+    wrong = f"{(int(credential.code) + 1) % 10**6:06d}"
+    guesses = (
+        bench.at_till(batch, changed={tags.APPLICATION_CRYPTOGRAM: bytes(8)}),
+        bench.at_shop(credential, code=wrong),
+    )
+
+    def codes(now: datetime = NOW) -> set[str]:
+        verdicts = bench.examine(*guesses, now=now)
+        return {v.response_code for v in verdicts if isinstance(v, Decline)}
+
+    assert codes() == {"63"}
+    assert codes(batch.until) == {"63"}
+    for table, status in (("batch", "suspended"), ("batch", "deleted"), ("card", "suspended")):
+        with bench.database.transaction() as connection:
+            connection.exec_driver_sql(f"UPDATE {table} SET status = ?", (status,))  # noqa: S608
+        assert codes() == {"63"}
 
 
 @pytest.mark.parametrize("counter", [0, 2, 65, 0xFFFF])
@@ -213,7 +234,7 @@ def test_a_till_number_does_not_pay_online(bench: VaultBench) -> None:
         expiry=batch.expiry,
         code=dynamic_code(bench.key(batch, 0)),
     )
-    assert declined(bench, bench.at_shop(credential)) is Reason.DOMAIN
+    assert declined(bench, bench.at_shop(credential)) is Reason.WRONG_CODE
 
 
 def test_an_online_number_does_not_pay_at_a_till(bench: VaultBench) -> None:
@@ -278,7 +299,7 @@ def test_three_wrong_codes_end_a_number(bench: VaultBench) -> None:
     wrong = f"{(int(credential.code) + 1) % 10**6:06d}"
     for _ in range(CODE_TRIES):
         assert declined(bench, bench.at_shop(credential, code=wrong)) is Reason.WRONG_CODE
-    assert declined(bench, bench.at_shop(credential)) is Reason.SUSPENDED
+    assert declined(bench, bench.at_shop(credential)) is Reason.WRONG_CODE
 
 
 def test_guesses_that_come_together_are_not_more_than_three(bench: VaultBench) -> None:
@@ -288,9 +309,10 @@ def test_guesses_that_come_together_are_not_more_than_three(bench: VaultBench) -
     guesses = [bench.at_shop(credential, code=code) for code in (*wrong, credential.code)]
     verdicts = bench.examine(*guesses)
     assert [v.reason for v in verdicts if isinstance(v, Decline)] == [
-        *[Reason.WRONG_CODE] * 3,
-        Reason.SUSPENDED,
+        *[Reason.WRONG_CODE] * 4,
     ]
+    assert isinstance(verdicts[3], Decline)
+    assert "has ended" in verdicts[3].text
 
 
 def test_the_third_try_may_be_right(bench: VaultBench) -> None:
