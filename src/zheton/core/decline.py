@@ -23,6 +23,7 @@ class Reason(StrEnum):
     AMOUNT_LIMIT = "amount-limit"
     VELOCITY = "velocity"
     CHANGED_REPEAT = "changed-repeat"
+    STALE = "stale"
     REVERSED = "reversed"
     NO_ORIGINAL = "no-original"
     FORMAT = "format"
@@ -48,6 +49,7 @@ RESPONSE_CODE: dict[Reason, str] = {
     Reason.AMOUNT_LIMIT: "61",
     Reason.VELOCITY: "65",
     Reason.CHANGED_REPEAT: "94",
+    Reason.STALE: "12",
     Reason.REVERSED: "12",
     Reason.NO_ORIGINAL: "25",
     Reason.FORMAT: "30",

@@ -12,6 +12,7 @@ from zheton.core.debit import Admitted, Debit, DebitState, Journalled
 from zheton.core.decline import Decline, Reason
 from zheton.core.iso8583.message import Message
 from zheton.roles.network.answer import answer, issuer_request, stored_answer
+from zheton.roles.network.fresh import refuse_stale
 from zheton.roles.network.read import read_debit
 from zheton.roles.network.state import Answer, Forward, Step, Switch, Wait
 from zheton.roles.network.take import Known, Lost, Outcome, Refused, take
@@ -46,6 +47,8 @@ def _judged(
         line = known.get(debit.repeat_key)
         if line is not None and line.state is not DebitState.BLOCKED:
             steps[i] = _repeated(requests[i], debit, line)
+        elif (stale := refuse_stale(debit, now)) is not None:
+            steps[i] = _declined(requests[i], stale)
     fresh = {i: debit for i, debit in debits.items() if i not in steps}
     admitted: dict[int, Admitted] = {}
     verdicts = on.tokens.examine(list(fresh.values()), now)
