@@ -18,6 +18,7 @@ from zheton.adapters.storage.vault_rows import (
 from zheton.adapters.storage.vault_tables import card, metadata
 from zheton.adapters.storage.vault_tokens import TokenTx
 from zheton.core.debit import Admitted, Journalled, Location
+from zheton.core.token.batch import BATCH_SIZE
 from zheton.roles.tsp.state import Card, Lease
 
 _LEASES, _SEEN = text(sql.LEASES), text(sql.SEEN)
@@ -29,6 +30,16 @@ _APPEND, _FINISH = text(sql.APPEND), text(sql.FINISH)
 _UNDO = text(
     "UPDATE debit SET state = 'reversed', reversal_due = true, told = false"
     " WHERE bucket = :bucket AND repeat_key = :key AND state IN ('pending', 'approved')"
+)
+# An amount in another currency counted as nothing (`Limits.minor`), and a day that is over is over.
+_GIVE_BACK = text(
+    "UPDATE card SET day_debits = day_debits - 1, day_minor = day_minor"
+    " - CASE WHEN limit_currency = :currency THEN :minor ELSE 0 END"
+    " WHERE bucket = :bucket AND card = :card AND day = :day AND day_debits > 0"
+)
+_COUNT_BLOCKED = text(
+    "SELECT count(*) FROM debit WHERE bucket = :bucket AND bin = :bin AND state = 'blocked'"
+    " AND number_index >= :first AND number_index < :first + :size"
 )
 
 
@@ -170,6 +181,25 @@ class VaultTx(TokenTx):
             _UNDO, {"bucket": debit.at.bucket, "key": debit.repeat_key}
         )
         return changed.rowcount == 1
+
+    def give_back(self, debit: Journalled) -> None:
+        """Count a debit no more towards its card's limits, if the day that it counted for is on."""
+        self.connection.execute(
+            _GIVE_BACK,
+            {
+                "bucket": debit.at.bucket,
+                "card": debit.card,
+                "day": int(f"{debit.received_at:%Y%m%d}"),
+                "minor": debit.amount.minor,
+                "currency": debit.amount.currency.numeric,
+            },
+        )
+
+    def count_blocked(self, at: Location) -> int:
+        """How many lines of a number's batch keep the place of an original that never came."""
+        first = at.index - at.slot.place
+        named = {"bucket": at.bucket, "bin": at.bin, "first": first, "size": BATCH_SIZE}
+        return int(self.connection.execute(_COUNT_BLOCKED, named).scalar_one())
 
     def want_reversal(self, debit: Journalled, due: bool) -> None:
         """Note that the issuer must hear of a reversal, or that it has."""

@@ -37,6 +37,7 @@ def complete(on: Switch, group: Sequence[Answered], now: datetime) -> list[Messa
         for line in lines:
             if line.debit in finished and line.state is DebitState.TIMED_OUT:
                 tx.want_reversal(line, due=True)
+                tx.give_back(line)
         overtaken = [line for line in lines if line.debit not in finished]
         journal = tx.seen([(line.at.bucket, line.repeat_key) for line in overtaken])
     return [
@@ -54,6 +55,7 @@ def abandon(on: Switch, count: int) -> int:
         for line in lines:
             if line.debit in finished:
                 tx.want_reversal(line, due=True)
+                tx.give_back(line)
     return len(lines)
 
 

@@ -15,6 +15,9 @@ class Tokens(Protocol):
     def locate(self, number: str) -> Location | None:
         """Where a number lies, if it lies in any token range."""
 
+    def leased(self, at: Location) -> bool:
+        """Whether a number is or was leased to a card."""
+
     def examine(self, debits: Sequence[Debit], now: datetime) -> list[Admitted | Decline]:
         """One verdict a debit, in order."""
 
@@ -58,6 +61,12 @@ class JournalTx(Protocol):
 
     def undo(self, debit: Journalled) -> bool:
         """Reverse a line that is pending or approved, its issuer to hear of it; whether it was."""
+
+    def give_back(self, debit: Journalled) -> None:
+        """Count a debit no more towards its card's limits, if the day that it counted for is on."""
+
+    def count_blocked(self, at: Location) -> int:
+        """How many lines of a number's batch keep the place of an original that never came."""
 
     def want_reversal(self, debit: Journalled, due: bool) -> None:
         """Note that the issuer must hear of a reversal, or that it has."""

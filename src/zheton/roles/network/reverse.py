@@ -1,6 +1,8 @@
 """A reversal (0400): undoes a debit once; one that comes before its original blocks it for good.
 
-No reversal ever clears a burnt bit: the number stays spent.
+No reversal ever clears a burnt bit: the number stays spent. What the debit counted towards its
+card's limits of the day is given back. A line is kept for numbers that are leased alone, and for
+no more of them than a batch could need, or anybody could fill the journal.
 """
 
 from datetime import datetime
@@ -12,11 +14,14 @@ from zheton.core.errors import ZhetonError
 from zheton.core.iso8583.match import Original, decode_original
 from zheton.core.iso8583.message import Message
 from zheton.core.money import Money
+from zheton.core.token.batch import BATCH_SIZE
 from zheton.roles.network.answer import answer
+from zheton.roles.network.ports import JournalTx
 from zheton.roles.network.read import repeat_key
 from zheton.roles.network.state import Switch
 
 ACCEPTED = "00"
+BLOCKED_MAX = BATCH_SIZE  # lines of one batch whose original has not come
 _REQUIRED = (2, 3, 4, 7, 11, 32, 37, 41, 42, 49, 90)
 
 
@@ -34,14 +39,24 @@ def reverse(on: Switch, request: Message, now: datetime) -> Message:
         return answer(request, RESPONSE_CODE[Reason.FORMAT])
     if original.acquirer != request.text(32).lstrip("0"):
         return answer(request, RESPONSE_CODE[Reason.NO_ORIGINAL])
+    if not on.tokens.leased(at):
+        return answer(request, RESPONSE_CODE[Reason.UNKNOWN_NUMBER])
     with on.journal.transaction() as tx:
-        if blocked.repeat_key in tx.append([blocked]):
-            return answer(request, ACCEPTED)
-        line = tx.seen([(at.bucket, blocked.repeat_key)])[blocked.repeat_key]
-        against = _against(line, blocked)
-        if against is None:
-            tx.undo(line)
+        against = _undone_or_blocked(tx, blocked)
     return answer(request, ACCEPTED if against is None else RESPONSE_CODE[against])
+
+
+def _undone_or_blocked(tx: JournalTx, blocked: Journalled) -> Reason | None:
+    """Undo the original, or keep its place; why neither was done."""
+    if tx.count_blocked(blocked.at) < BLOCKED_MAX and blocked.repeat_key in tx.append([blocked]):
+        return None
+    line = tx.seen([(blocked.at.bucket, blocked.repeat_key)]).get(blocked.repeat_key)
+    if line is None:
+        return Reason.OVERLOADED  # not undone, so the acquirer repeats it
+    against = _against(line, blocked)
+    if against is None and tx.undo(line):
+        tx.give_back(line)
+    return against
 
 
 def _against(line: Journalled, reversal: Journalled) -> Reason | None:

@@ -35,6 +35,10 @@ class TokenService:
                     return None if index is None else Location(token_bin, index)
         return None
 
+    def leased(self, at: Location) -> bool:
+        """Whether a number is or was leased to a card."""
+        return at in self.vault.leases([at])
+
     def examine(self, debits: Sequence[Debit], now: datetime) -> list[Admitted | Decline]:
         """One verdict a debit, in order."""
         return examine(debits, self.keys, self.vault, self.rules, now)

@@ -1,5 +1,8 @@
 """A reversal undoes its own debit, once, and no number ever comes back to life."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from tests.unit.roles.tsp.debits import NOW, VaultBench, approval, reversal
@@ -10,7 +13,7 @@ from zheton.core.iso8583.message import Message
 from zheton.core.token.batch import Batch
 from zheton.roles.network.authorise import authorise
 from zheton.roles.network.complete import Answered, complete, reversals_due
-from zheton.roles.network.reverse import reverse
+from zheton.roles.network.reverse import BLOCKED_MAX, reverse
 from zheton.roles.network.state import Answer, Forward
 
 
@@ -121,6 +124,60 @@ def test_another_till_or_bank_does_not_reach_a_debit(
 def test_a_number_of_no_range_is_unknown(bench: VaultBench, number: str) -> None:
     request = debited(bench, bench.leased())
     assert code(bench, reversal(request, de2=number)) == "14"
+
+
+def test_a_number_that_nobody_leased_leaves_no_line(bench: VaultBench) -> None:
+    batch = bench.leased()
+    elsewhere = bench.at_till(replace(batch, batch=batch.batch + 64))
+    assert code(bench, reversal(elsewhere)) == "14"
+    assert bench.vault.of_number(bench.read(elsewhere).at) == []
+
+
+def test_a_batch_keeps_the_places_of_so_many_originals_and_no_more(bench: VaultBench) -> None:
+    """Whoever knows a number can't fill the journal with it; a debit that came is undone still."""
+    batch = bench.leased()
+    request = debited(bench, batch)
+    for _ in range(BLOCKED_MAX):
+        assert code(bench, reversal(bench.at_till(batch, 1))) == "00"
+    late = bench.at_till(batch, 2)
+    assert code(bench, reversal(late)) == "91"
+    assert bench.vault.of_number(bench.read(late).at) == []
+    assert code(bench, reversal(bench.at_till(bench.leased()))) == "00"
+    assert code(bench, reversal(request)) == "00"
+    assert (state(bench, request), due(bench)) == (DebitState.REVERSED, 1)
+
+
+def spent(bench: VaultBench) -> tuple[int, int]:
+    """What the one card has spent today, in minor units and debits."""
+    with bench.database.reading() as connection:
+        row = connection.exec_driver_sql("SELECT day_minor, day_debits FROM card").one()
+    return int(row[0]), int(row[1])
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_was_reversed_counts_no_more_towards_the_day(bench: VaultBench, times: int) -> None:
+    batch = bench.leased()
+    request = debited(bench, batch)
+    debited_too = bench.at_till(batch, 1, amount_minor=100)
+    authorise(bench.switch, [debited_too], NOW)
+    assert spent(bench) == (35100, 2)
+    for _ in range(times):
+        code(bench, reversal(request))
+    assert spent(bench) == (100, 1)
+
+
+def test_what_its_issuer_did_not_answer_counts_no_more_either(bench: VaultBench) -> None:
+    debited(bench, bench.leased(), None)
+    assert spent(bench) == (0, 0)
+
+
+def test_a_reversal_gives_nothing_back_to_another_day(bench: VaultBench) -> None:
+    batch = bench.leased()
+    request = debited(bench, batch)
+    authorise(bench.switch, [bench.at_till(batch, 1, amount_minor=100)], NOW + timedelta(hours=20))
+    assert spent(bench) == (100, 1)
+    code(bench, reversal(request))
+    assert spent(bench) == (100, 1)
 
 
 @pytest.mark.parametrize("number", [2, 3, 4, 7, 11, 32, 37, 41, 42, 49, 90])
