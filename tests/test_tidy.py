@@ -22,6 +22,7 @@ PURE = {  # no I/O, clock, randomness or thread can be reached through these
     "hmac",
     "itertools",
     "json",
+    "math",
     "operator",
     "re",
     "struct",

@@ -27,6 +27,8 @@ COMMANDS = {
     "pos": "Be a till on a PC/SC reader and take a payment.",
     "bench": "Measure; every bench checks the work it timed.",
     "keys": "List, create, rotate and seal the vault's keys.",
+    "capacity": "Say how many token BINs a rate and a dispute window need.",
+    "audit": "Sign, verify and hand out the detokenisation log.",
     "policy": "Check, explain and compare rollout files.",
 }
 
