@@ -5,6 +5,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from zheton.apps.cli.stolen_database import stolen_database
 from zheton.apps.lab.journey import Journey, Leg, Story
 from zheton.apps.lab.lab import Lab
 from zheton.apps.lab.people import People
@@ -23,9 +25,19 @@ from zheton.apps.xray.step import XRay
 SHOWN = ("tap", "online")  # the debits; --all shows the other legs' crossings as well
 
 
+class Shown(StrEnum):
+    """What there is to show."""
+
+    JOURNEY = "journey"
+    STOLEN_DATABASE = "stolen-database"
+
+
 def demo(
+    name: Annotated[
+        Shown, typer.Argument(help="The journey, or what a thief of the vault's database finds.")
+    ] = Shown.JOURNEY,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the journey as one JSON object.")
+        bool, typer.Option("--json", help="Print what happened as one JSON object.")
     ] = False,
     every_leg: Annotated[
         bool, typer.Option("--all", help="Show the crossings of every leg, not only the debits.")
@@ -39,6 +51,9 @@ def demo(
 ) -> None:
     """Walk one whole journey and print its X-ray; exit status 0 only if every step happened."""
     quiet()
+    if name is Shown.STOLEN_DATABASE:
+        stolen_database(as_json=as_json)
+        return
     console = Console(quiet=as_json, width=None if sys.stdout.isatty() else WIDTH_MAX)
 
     def told(leg: Leg) -> None:
