@@ -375,7 +375,7 @@ def test_swapped_ciphertexts_do_not_open(bench: VaultBench) -> None:
             )
     for card in cards:
         with pytest.raises(VerificationError):
-            bench.tokens.reveal_card(card.id)
+            bench.tokens.reveal_card(bench.looking_at(card))
 
 
 def test_a_ciphertext_is_bound_to_bucket_card_and_key_version(bench: VaultBench) -> None:

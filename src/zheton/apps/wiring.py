@@ -1,12 +1,14 @@
 """The only composition root: opens what a data folder holds and joins roles and adapters."""
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from zheton.adapters.audit_files import CheckpointFile, keep_public_key
 from zheton.adapters.clock import SystemClock
 from zheton.adapters.datafiles import load_policy, load_schemes
 from zheton.adapters.device_files import device_named, load_devices
@@ -21,6 +23,7 @@ from zheton.adapters.limits_file import load_limits
 from zheton.adapters.outbox import Outbox
 from zheton.adapters.secret_file import open_secret
 from zheton.adapters.storage.acquirer import AcquirerDatabase
+from zheton.adapters.storage.audit_log import SqlAuditLog
 from zheton.adapters.storage.clearing import ClearingDatabase
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.issuer import IssuerDatabase
@@ -36,6 +39,7 @@ from zheton.roles.element.state import SERIAL_BYTES
 from zheton.roles.issuer.enrol import enrol
 from zheton.roles.issuer.state import Bank
 from zheton.roles.network.state import Switch
+from zheton.roles.tsp.audit import Auditor
 from zheton.roles.tsp.service import TokenService as NumberService
 from zheton.roles.tsp.state import Rules
 from zheton.roles.wallet.desk import WalletDesk
@@ -43,6 +47,7 @@ from zheton.roles.wallet.ports import TokenService
 
 DEFAULT_DATA = Path("var")
 DEFAULT_BAND = "mi-band-4-nfc"
+HOST_CHARACTERS = 20  # of the machine's name, in what the detokenisation log calls a process
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,34 @@ class Installation:
         """What the network cleared, beside its journal."""
         return ClearingDatabase(self._database("vault"))
 
+    @property
+    def vault_exists(self) -> bool:
+        """Whether somebody has made a vault here."""
+        return (self.data / "vault.db").exists()
+
+    @cached_property
+    def audit_log(self) -> SqlAuditLog:
+        """The detokenisation log, as it is read."""
+        return SqlAuditLog(self._database("vault"))
+
+    @cached_property
+    def checkpoints(self) -> CheckpointFile:
+        """Where the log ended and when, signed, outside the database."""
+        return CheckpointFile(self.data / "audit.checkpoints")
+
+    @property
+    def audit_public(self) -> Path:
+        """The public key of the checkpoints; whoever verifies should have a copy elsewhere."""
+        return self.data / "audit.public"
+
+    @cached_property
+    def auditor(self) -> Auditor:
+        """Who signs checkpoints."""
+        self._refuse_lost("audit.key", "audit.checkpoints")
+        seed = open_secret(self.data / "audit.key")
+        keep_public_key(self.audit_public, seed)
+        return Auditor(self.audit_log, self.checkpoints, seed)
+
     @cached_property
     def issuer(self) -> IssuerDatabase:
         """The bank's ledger, with the demo cardholders' accounts."""
@@ -151,7 +184,11 @@ class Installation:
         """The network with the token service in its process."""
         tokens = NumberService(self.keys, self.vault, self.rules)
         requestors = {scheme.name: scheme.token_requestor_id for scheme in self.schemes}
-        return Switch(tokens, self.vault, self.entropy, requestors)
+        return Switch(tokens, self.vault, self.entropy, requestors, self.who("network"))
+
+    def who(self, party: str) -> str:
+        """A party and this process of it, as the detokenisation log calls them."""
+        return f"{party} {socket.gethostname()[:HOST_CHARACTERS]}/{os.getpid()}"
 
     def wallet_secret(self) -> str:
         """What wallet and token service know of each other."""

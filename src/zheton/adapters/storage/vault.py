@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 
 from zheton.adapters.storage import vault_sqlite as sql
+from zheton.adapters.storage.audit_log import create_tables
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.vault_rows import (
     journal_entry,
@@ -49,6 +50,7 @@ class SqlVault:
     def __init__(self, database: Database) -> None:
         self._database = database
         database.create(metadata)
+        create_tables(database)
 
     @contextmanager
     def transaction(self) -> Iterator["VaultTx"]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, text, update
 
+from zheton.adapters.storage import audit_append
 from zheton.adapters.storage import vault_sqlite as sql
 from zheton.adapters.storage.vault_rows import read_batch, read_card, read_enrolment, to_ms
 from zheton.adapters.storage.vault_tables import (
@@ -17,6 +18,7 @@ from zheton.adapters.storage.vault_tables import (
     online_number,
 )
 from zheton.core.debit import Location
+from zheton.core.token.audit.entry import Resolution
 from zheton.core.token.batch import BUCKETS, Batch
 from zheton.core.token.domain import Device
 from zheton.core.token.lifecycle import BatchStatus
@@ -110,6 +112,10 @@ class TokenTx:
         if gone and self.card_by_index(new) is None:
             self._index(known, new)
         return gone > 0
+
+    def log(self, resolutions: Sequence[Resolution]) -> None:
+        """Write openings of cards into the detokenisation log."""
+        audit_append.append(self.connection, resolutions)
 
     def add_enrolment(self, new: Enrolment, at: datetime) -> None:
         """A new claim to a card."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from zheton.adapters import ipm
+from zheton.adapters.clock import SystemClock
 from zheton.apps.nodes.acquirer import AcquirerNode
 from zheton.apps.nodes.issuer import IssuerNode
 from zheton.apps.trace import Trace
@@ -36,6 +37,7 @@ class BackOffice:
     clearing: ClearingStore
     issuer: IssuerNode
     trace: Trace
+    clock: SystemClock
 
     async def close_day(self, day: date) -> list[ClearedFile]:
         """Present, clear, post and settle everything that was approved up to a day."""
@@ -54,7 +56,7 @@ class BackOffice:
         bank = self.issuer.bank.participant
 
         def card_of(presentment: Presentment) -> ResolvedCard | Decline:
-            return resolve(self.switch, presentment, bank)
+            return resolve(self.switch, presentment, bank, self.clock.now())
 
         cleared = clear(ipm.read(incoming), card_of, self.clearing)
         posted = None

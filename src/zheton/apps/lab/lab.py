@@ -17,12 +17,14 @@ from zheton.apps.http.wallet import wallet_app
 from zheton.apps.lab.day import BackOffice, ClearedFile
 from zheton.apps.lab.till import Counter
 from zheton.apps.nodes.acquirer import AcquirerNode
+from zheton.apps.nodes.audit import Checkpointer
 from zheton.apps.nodes.issuer import IssuerNode
 from zheton.apps.nodes.network import NetworkNode
 from zheton.apps.nodes.notify import Notifier
 from zheton.apps.trace import Trace
 from zheton.apps.wiring import Installation
 from zheton.core.iso8583.dialect import DIALECT
+from zheton.core.token.audit.entry import Purpose, Resolution, unix_ms
 from zheton.core.token.pan import Pan
 from zheton.roles.tsp.desk import TokenDesk
 
@@ -97,7 +99,8 @@ class Lab:
             found = tx.enrolment(token)
         if found is None:
             return None
-        return self.network.switch.tokens.reveal_card(found[1].id).pan
+        why = Resolution(unix_ms(self.clock.now()), "lab", Purpose.XRAY, token, found[1].id)
+        return self.network.switch.tokens.reveal_card(why).pan
 
     def client(self, near: str, far: str, url: str = "") -> httpx.Client:
         """An HTTP client of one party to another, whose requests and answers the trace sees."""
@@ -124,11 +127,12 @@ class Lab:
         to_issuer = IsoLink(
             HOST, self.issuer.server.port, DIALECT, now, tap=self.trace.tap("vault", "issuer")
         )
+        switch = on.switch()
+        # Before the network, so that it ends after it and signs the last debits as well.
+        await self.add(Checkpointer(on.auditor, self.clock))
         self.notifier = Notifier(on.keys, on.wallet_secret(), self.trace)
         self.network: NetworkNode = await self.add(
-            NetworkNode(
-                on.switch(), to_issuer, self.clock, port=self.ports.network, tell=self.notifier
-            )
+            NetworkNode(switch, to_issuer, self.clock, port=self.ports.network, tell=self.notifier)
         )
         to_network = IsoLink(
             HOST, self.network.server.port, DIALECT, now, tap=self.trace.tap("acquirer", "vault")
@@ -140,7 +144,7 @@ class Lab:
     async def _start_services(self) -> None:
         """Token service, wallet and the acquirer's door for tills: HTTP."""
         on, secret = self.installation, self.installation.wallet_secret()
-        desk = TokenDesk(on.keys, on.vault, self.network, self._rules, on.entropy)
+        desk = TokenDesk(on.keys, on.vault, self.network, self._rules, on.entropy, on.who("tsp"))
         app = token_service_app(desk, self.envelope_key, self.thumbprint, self.clock, secret)
         self.tsp: HttpServer = await self.add(HttpServer(app, port=self.ports.tsp))
         tokens = HttpTokenService(self.tsp.url, secret, self.client("wallet", "vault"))
@@ -151,5 +155,5 @@ class Lab:
         self.acquiring: HttpServer = await self.add(HttpServer(app, port=self.ports.acquirer))
         self.counter = Counter(self.acquirer, self.trace, self.clock, on.entropy)
         self.office = BackOffice(
-            self.acquirer, self.network.switch, on.clearing, self.issuer, self.trace
+            self.acquirer, self.network.switch, on.clearing, self.issuer, self.trace, self.clock
         )

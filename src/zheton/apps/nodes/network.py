@@ -23,6 +23,7 @@ from zheton.roles.network.complete import (
     abandon,
     complete,
     reversal_heard,
+    reversal_message,
     reversals_due,
 )
 from zheton.roles.network.reverse import reverse
@@ -185,7 +186,10 @@ class NetworkNode:
     async def _reverse_at_issuer(self) -> None:
         loop = asyncio.get_running_loop()
         due = await loop.run_in_executor(self._thread, reversals_due, self.switch, GROUP_MAX)
-        for line, message in due:
+        for line in due:
+            message = await loop.run_in_executor(
+                self._thread, reversal_message, self.switch, line, self._clock.now()
+            )
             response = await self.issuer.request(message, ISSUER_TIMEOUT_S)
             if response.text(39) in REVERSAL_SETTLED:
                 await loop.run_in_executor(self._thread, reversal_heard, self.switch, line)

@@ -7,7 +7,9 @@ from datetime import datetime
 from zheton.core.debit import DebitState, Journalled
 from zheton.core.decline import RESPONSE_CODE, Reason
 from zheton.core.iso8583.message import Message
+from zheton.core.token.audit.entry import Purpose
 from zheton.roles.network.answer import issuer_reversal, stored_answer
+from zheton.roles.network.opening import opening
 from zheton.roles.network.state import Forward, Switch
 
 APPROVED = "00"
@@ -59,12 +61,15 @@ def abandon(on: Switch, count: int) -> int:
     return len(lines)
 
 
-def reversals_due(on: Switch, count: int) -> list[tuple[Journalled, Message]]:
-    """The reversals that issuers still have to hear of, each with its journal line."""
-    return [
-        (line, issuer_reversal(line, on.tokens.reveal_card(line.card)))
-        for line in on.journal.reversals_due(count)
-    ]
+def reversals_due(on: Switch, count: int) -> list[Journalled]:
+    """The debits whose reversal issuers still have to hear of."""
+    return on.journal.reversals_due(count)
+
+
+def reversal_message(on: Switch, line: Journalled, now: datetime) -> Message:
+    """The reversal for the issuer of a debit; the card is opened for it, so ask when it is sent."""
+    card = on.tokens.reveal_card(opening(on, line, Purpose.REVERSAL, now))
+    return issuer_reversal(line, card)
 
 
 def reversal_heard(on: Switch, line: Journalled) -> None:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from zheton.core.debit import Admitted, Debit, Journalled, Location, RevealedCard
 from zheton.core.decline import Decline
+from zheton.core.token.audit.entry import Resolution
 
 
 class Tokens(Protocol):
@@ -22,10 +23,10 @@ class Tokens(Protocol):
         """One verdict a debit, in order."""
 
     def reveal(self, admitted: Admitted) -> RevealedCard:
-        """The card behind a number that has been burnt."""
+        """The card behind a number that has been burnt; its transaction has to log it."""
 
-    def reveal_card(self, card: str) -> RevealedCard:
-        """The card of a debit that the journal names."""
+    def reveal_card(self, why: Resolution) -> RevealedCard:
+        """The card that a log entry names, once the entry is in the log for good."""
 
     def answer_chip(self, admitted: Admitted, response_code: str) -> bytes:
         """Tag 91 for the chip (ARPC and what it covers); empty online."""
@@ -55,6 +56,9 @@ class JournalTx(Protocol):
 
     def finish(self, debits: Sequence[Journalled]) -> set[str]:
         """Outcomes of lines that are still pending; the ids of those that were."""
+
+    def log(self, resolutions: Sequence[Resolution]) -> None:
+        """Write openings of cards into the detokenisation log."""
 
     def seen(self, keys: Sequence[tuple[int, str]]) -> Mapping[str, Journalled]:
         """The journal lines of (bucket, repeat key), by repeat key."""

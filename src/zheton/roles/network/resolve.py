@@ -1,13 +1,19 @@
 """At clearing a burnt number is good once more, for the debit that burnt it and nothing else."""
 
+from datetime import datetime
+
 from zheton.core.clearing import Presentment
 from zheton.core.debit import DebitState, Journalled
 from zheton.core.decline import Decline, Reason
+from zheton.core.token.audit.entry import Purpose
 from zheton.roles.network.clear import ResolvedCard
+from zheton.roles.network.opening import opening
 from zheton.roles.network.state import Switch
 
 
-def resolve(on: Switch, presentment: Presentment, issuer: str) -> ResolvedCard | Decline:
+def resolve(
+    on: Switch, presentment: Presentment, issuer: str, now: datetime
+) -> ResolvedCard | Decline:
     """The card behind a presentment of an approved debit: same number, acquirer and reference.
 
     A purchase may not ask for more than was approved, a refund may not give back more.
@@ -25,7 +31,7 @@ def resolve(on: Switch, presentment: Presentment, issuer: str) -> ResolvedCard |
         or presentment.amount.minor > original.amount.minor
     ):
         return Decline(Reason.AMOUNT_LIMIT, "More is presented than was approved.")
-    card = on.tokens.reveal_card(original.card)
+    card = on.tokens.reveal_card(opening(on, original, Purpose.CLEARING, now))
     return ResolvedCard(card.pan.reveal(), card.expiry, issuer, original.par)
 
 

@@ -46,3 +46,4 @@ class Switch:
     journal: Journal
     entropy: Entropy
     requestors: Mapping[str, str]  # network -> token requestor id
+    who: str = "network"  # the party and its process, as the detokenisation log calls them

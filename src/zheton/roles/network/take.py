@@ -1,6 +1,7 @@
 """The transaction of a debit: burn, bind, count and journal, for debits of different cards at once.
 
 The conditional update decides who has won a number; nothing is decided by what was read before.
+Every card that is opened is an entry of the detokenisation log in the same transaction.
 What `take` returns is durable, so an issuer may see it.
 """
 
@@ -11,6 +12,8 @@ from datetime import datetime
 from zheton.core.debit import Admitted, DebitState, Journalled, RevealedCard
 from zheton.core.decline import Decline, Reason
 from zheton.core.errors import VerificationError
+from zheton.core.token.audit.entry import Purpose
+from zheton.roles.network.opening import opening
 from zheton.roles.network.ports import JournalTx, Tokens
 from zheton.roles.network.state import Switch
 
@@ -55,6 +58,8 @@ def take(on: Switch, group: Sequence[Admitted], now: datetime) -> list[Outcome]:
         burnt = tx.burn(group)
         won = [admitted for admitted in group if admitted.debit.at in burnt]
         judged = _judged(on, tx, won, now)
+        opened = [each.line for each in judged.values() if isinstance(each, Taken)]
+        tx.log([opening(on, line, Purpose.AUTHORISATION, now) for line in opened])
         appended = tx.append([each.line for each in judged.values()])
         rest = [admitted.debit for admitted in group if admitted.debit.repeat_key not in appended]
         known = tx.seen([(debit.at.bucket, debit.repeat_key) for debit in rest])

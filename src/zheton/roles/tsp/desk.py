@@ -15,3 +15,4 @@ class TokenDesk:
     issuer: IssuerLink
     rules: Rules
     entropy: Entropy
+    who: str = "tsp"  # the party and its process, as the detokenisation log calls them

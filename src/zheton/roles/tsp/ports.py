@@ -9,6 +9,7 @@ from zheton.core.debit import Location
 from zheton.core.iso8583.message import Message
 from zheton.core.scheme import Cipher
 from zheton.core.scp03.keys import StaticKeys
+from zheton.core.token.audit.entry import Resolution
 from zheton.core.token.batch import Batch
 from zheton.core.token.lifecycle import BatchStatus
 from zheton.core.token.number import TokenRange
@@ -89,6 +90,9 @@ class VaultTx(Protocol):
 
     def move_index(self, known: Card, old: Sequence[bytes], new: bytes) -> bool:
         """Put a card under a new index in the place of its old ones; whether it had one of them."""
+
+    def log(self, resolutions: Sequence[Resolution]) -> None:
+        """Write openings of cards into the detokenisation log."""
 
     def add_enrolment(self, enrolment: Enrolment, at: datetime) -> None:
         """A new claim to a card."""

@@ -10,6 +10,7 @@ from zheton.core.emv import tags
 from zheton.core.emv.cryptogram import arpc_1, arpc_2
 from zheton.core.errors import NotFoundError
 from zheton.core.scheme import Scheme
+from zheton.core.token.audit.entry import Resolution
 from zheton.roles.tsp.examine import examine
 from zheton.roles.tsp.ports import Keys, Vault
 from zheton.roles.tsp.state import Rules
@@ -44,17 +45,21 @@ class TokenService:
         return examine(debits, self.keys, self.vault, self.rules, now)
 
     def reveal(self, admitted: Admitted) -> RevealedCard:
-        """The card behind a number that has been burnt."""
+        """The card behind a number that has been burnt; its transaction has to log it."""
         card = admitted.card
         pan = self.keys.open_pan(card.pan_key_version, card.sealed_pan, card.bucket, card.id)
         return RevealedCard(pan, card.expiry)
 
-    def reveal_card(self, card_id: str) -> RevealedCard:
-        """The card of a debit that the journal names; NotFoundError if it is gone."""
+    def reveal_card(self, why: Resolution) -> RevealedCard:
+        """The card that a log entry names, once the entry is durable; NotFoundError if it is gone.
+
+        The card is opened after the commit, so that nobody sees it without an entry.
+        """
         with self.vault.transaction() as tx:
-            card = tx.card(card_id)
-        if card is None:
-            raise NotFoundError("The journal names a card that is not in the vault.")
+            card = tx.card(why.card)
+            if card is None:
+                raise NotFoundError("The journal names a card that is not in the vault.")
+            tx.log([why])
         pan = self.keys.open_pan(card.pan_key_version, card.sealed_pan, card.bucket, card.id)
         return RevealedCard(pan, card.expiry)
 

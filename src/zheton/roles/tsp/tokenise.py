@@ -16,6 +16,7 @@ from zheton.core.iso8583 import subelements
 from zheton.core.iso8583.message import Message
 from zheton.core.policy.rule import Moment, Question
 from zheton.core.scheme import Scheme
+from zheton.core.token.audit.entry import Purpose, Resolution, unix_ms
 from zheton.core.token.batch import BUCKETS
 from zheton.core.token.lifecycle import CardStatus
 from zheton.core.token.pan import Pan
@@ -143,6 +144,8 @@ def _store(
             tx.add_card(card, indexes[0], now)
         enrolment = _claim(on, card, sent, now)
         tx.add_enrolment(enrolment, now)
+        purpose = Purpose.ENROLMENT
+        tx.log([Resolution(unix_ms(now), on.who, purpose, enrolment.id, card.id)])
     return Tokenised(enrolment, card)
 
 

@@ -20,6 +20,7 @@ from zheton.roles.network.complete import (
     abandon,
     complete,
     reversal_heard,
+    reversal_message,
     reversals_due,
 )
 from zheton.roles.network.reverse import reverse
@@ -44,7 +45,10 @@ def line(bench: VaultBench, step: Forward) -> Journalled:
 
 
 def due(bench: VaultBench) -> Sequence[tuple[Journalled, Message]]:
-    return reversals_due(bench.switch, 99)
+    return [
+        (line, reversal_message(bench.switch, line, NOW))
+        for line in reversals_due(bench.switch, 99)
+    ]
 
 
 @pytest.mark.parametrize("scheme", ["mastercard", "unionpay"])

@@ -141,7 +141,7 @@ class Switching:
 
     def money_is_where_the_answers_say(self) -> None:
         """An approval that stands was heard; what the issuer must undo was told to it."""
-        due = {line.debit for line, _ in reversals_due(self.bench.switch, 999)}
+        due = {line.debit for line in reversals_due(self.bench.switch, 999)}
         assert due <= self.told_issuer
         for (card, place), each in self.approved.items():
             at = self.bench.tokens.locate(self.bench.number(self.batches[card], place))

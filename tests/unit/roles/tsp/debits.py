@@ -30,6 +30,7 @@ from zheton.core.iso8583.match import Original
 from zheton.core.iso8583.message import Message, decode, encode
 from zheton.core.money import money
 from zheton.core.scheme import Scheme
+from zheton.core.token.audit.entry import Purpose, Resolution, unix_ms
 from zheton.core.token.batch import Batch, application_transaction_counter
 from zheton.core.token.domain import Channel, Device, Limits
 from zheton.core.token.pan import Pan, luhn_digit
@@ -111,6 +112,10 @@ class VaultBench:
         with self.vault.transaction() as tx:
             if tx.device(BAND.id) is None:
                 tx.add_device(BAND)
+
+    def looking_at(self, card: Card) -> Resolution:
+        """An entry of the detokenisation log for whoever opens a card of a test."""
+        return Resolution(unix_ms(NOW), "test", Purpose.XRAY, "00" * 16, card.id)
 
     def envelope(self, pan: Pan | str, expiry: str = "12/28") -> str:
         """What an entry form sends."""

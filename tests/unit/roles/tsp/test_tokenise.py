@@ -202,7 +202,7 @@ def test_a_renewed_card_keeps_its_place_and_gets_its_new_expiry(bench: VaultBenc
     made = tokenise(bench.desk, bench.envelope(card_number(), "11/30"), "RU", NOW)
     assert isinstance(made, Tokenised)
     assert (made.card.id, made.card.par) == (before.id, before.par)
-    shown = bench.tokens.reveal_card(before.id)
+    shown = bench.tokens.reveal_card(bench.looking_at(before))
     assert (shown.pan, shown.expiry) == (card_number(), "3011")
 
 

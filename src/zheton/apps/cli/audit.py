@@ -1,0 +1,138 @@
+"""`zheton audit`: sign where the detokenisation log ends, find changes, hand out proofs."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zheton.adapters.audit_files import read_public_key
+from zheton.apps.wiring import DEFAULT_DATA, Installation
+from zheton.core.errors import ConfigurationError, VerificationError
+from zheton.core.token.audit.checkpoint import Checkpoint
+from zheton.core.token.audit.entry import Entry
+from zheton.core.token.audit.proof import Proof, from_json, to_json
+from zheton.roles.tsp.audit import checkpoint as sign
+from zheton.roles.tsp.audit import faults, prove
+
+app = typer.Typer(
+    name="audit", help="Sign, verify and hand out the detokenisation log.", no_args_is_help=True
+)
+
+FAULTS_SHOWN = 50
+PROOF_BYTES_MAX = 256 << 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_Data = Annotated[Path, typer.Option("--data", help="The folder of keys and databases.")]
+_Key = Annotated[
+    Path | None, typer.Option("--key", help="The public key; else audit.public of the folder.")
+]
+
+
+@app.command()
+def checkpoint(data: _Data = DEFAULT_DATA) -> None:
+    """Sign where all chains end now, outside the database; print what can be published."""
+    on = _installation(data)
+    newest = sign(on.auditor, on.clock.now())
+    typer.echo(_told(newest) if newest else "The log is empty: there is nothing to sign.")
+
+
+@app.command()
+def verify(data: _Data = DEFAULT_DATA, key: _Key = None) -> None:
+    """Hash the whole log again and tell what was changed, and where; status 1 if anything was."""
+    on = _installation(data)
+    checkpoints = list(on.checkpoints.read())  # before the entries: they only grow
+    written = sum(tip.count for tip in on.audit_log.tips().values())
+    if not checkpoints and not written:
+        typer.echo("The log is empty, and no checkpoint says otherwise.")
+        return
+    found = 0
+    for fault in faults(on.audit_log, checkpoints, read_public_key(key or on.audit_public)):
+        found += 1
+        if found > FAULTS_SHOWN:
+            typer.echo("There is more; it ends here.")
+            break
+        typer.echo(str(fault))
+    if found:
+        raise typer.Exit(1)
+    typer.echo(f"{written} entries, {len(checkpoints)} checkpoints, nothing was changed.")
+    typer.echo(f"{_told(checkpoints[-1])} {written - checkpoints[-1].entries} entries are newer.")
+
+
+@app.command()
+def card(
+    card: Annotated[str, typer.Argument(help="The card's id, 32 hex digits.")],
+    data: _Data = DEFAULT_DATA,
+    out: Annotated[Path | None, typer.Option(help="Write entries and proof to a file.")] = None,
+) -> None:
+    """Hand out all openings of one card, with the proof that none is missing."""
+    on = _installation(data)
+    proof = prove(on.auditor, card, on.clock.now())
+    if out is None:
+        typer.echo(json.dumps(to_json(proof), indent=1))
+        return
+    out.write_text(json.dumps(to_json(proof), indent=1) + "\n")
+    _tell(proof)
+
+
+@app.command("check-proof")
+def check_proof(
+    file: Annotated[Path, typer.Argument(help="What `zheton audit card` handed out.")],
+    key: Annotated[Path, typer.Option("--key", help="The log's public key, in a file.")],
+) -> None:
+    """Check a proof with nothing but the public key; status 1 unless it holds."""
+    try:
+        if file.stat().st_size > PROOF_BYTES_MAX:
+            raise ConfigurationError(f"{file} is longer than any proof.")
+        written = json.loads(file.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{file} can't be read as a proof.") from error
+    proof = from_json(written)
+    try:
+        proof.check(read_public_key(key))
+    except VerificationError as error:
+        typer.echo(f"The proof does not hold: {error}")
+        raise typer.Exit(1) from None
+    _tell(proof)
+
+
+def _installation(data: Path) -> Installation:
+    """A folder that holds a vault; it is not made by looking at it."""
+    on = Installation(data)
+    if not on.vault_exists:
+        raise ConfigurationError(f"{data} holds no vault; name another folder with --data.")
+    return on
+
+
+def _tell(proof: Proof) -> None:
+    for entry in proof.entries:
+        typer.echo(_line(entry))
+    typer.echo(
+        f"The proof holds: these {len(proof.entries)} are all openings of card {proof.card} "
+        f"up to {_moment(proof.checkpoint.at_ms)} (checkpoint {proof.checkpoint.number}, "
+        f"{proof.checkpoint.hash.hex()})."
+    )
+
+
+def _line(entry: Entry) -> str:
+    what = entry.what
+    number = f"number {what.index} of BIN {what.bin}" if what.bin else "no number"
+    return (
+        f"{entry.card_seq:>6}  {_moment(what.at_ms)}  {what.purpose:<13}  {number}  "
+        f"for {what.reference}  by {what.who}"
+    )
+
+
+def _told(newest: Checkpoint) -> str:
+    return (
+        f"Checkpoint {newest.number} of {_moment(newest.at_ms)}: {newest.entries} entries in "
+        f"{len(newest.states)} buckets, {newest.hash.hex()}."
+    )
+
+
+def _moment(at_ms: int) -> str:
+    try:
+        return f"{_EPOCH + timedelta(milliseconds=at_ms):%Y-%m-%d %H:%M:%S} UTC"
+    except OverflowError:
+        return f"{at_ms} ms"
