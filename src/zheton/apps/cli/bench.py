@@ -10,6 +10,7 @@ from rich.table import Table
 from zheton.apps.bench.chain import Load, bench_chain
 from zheton.apps.bench.report import Report
 from zheton.apps.bench.tap import bench_tap
+from zheton.apps.bench.tokens import Amounts, bench_tokens
 
 app = typer.Typer(
     name="bench", help="Measure; every bench checks the work it timed.", no_args_is_help=True
@@ -38,6 +39,20 @@ def chain(
 ) -> None:
     """Whole debits through acquirer, network, token service and issuer, every commit flushed."""
     present(bench_chain(Load(count, in_flight, cards, seconds, runs)), as_json=as_json)
+
+
+@app.command()
+def tokens(
+    count: Annotated[
+        int, typer.Option(min=1, max=10_000_000, help="Numbers of each range a run.")
+    ] = 200_000,
+    runs: Annotated[int, typer.Option(min=1, max=99, help="Runs; medians are told.")] = 5,
+    cards: Annotated[int, typer.Option(min=1, max=100_000, help="Cards in the vault.")] = 1000,
+    batches: Annotated[int, typer.Option(min=1, max=64, help="Batches of each card.")] = 3,
+    as_json: _Json = False,
+) -> None:
+    """One-time numbers: made, brought back to their indexes, and what a live one takes to keep."""
+    present(bench_tokens(Amounts(count, runs, cards, batches)), as_json=as_json)
 
 
 def present(report: Report, *, as_json: bool) -> None:
