@@ -14,6 +14,7 @@ from zheton.apps.lab.front import Front
 from zheton.apps.lab.lab import Lab, Ports
 from zheton.apps.lab.people import People
 from zheton.apps.logs import quiet
+from zheton.apps.passphrase import AskedPassphrase
 from zheton.apps.wiring import DEFAULT_DATA, Installation
 from zheton.core.errors import ConfigurationError
 
@@ -31,18 +32,22 @@ def up(
     policy: Annotated[
         Path | None, typer.Option(help="A rollout file instead of mi-pay-2019.")
     ] = None,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(help="A file with the passphrase of sealed keys; else ZHETON_PASSPHRASE."),
+    ] = None,
 ) -> None:
     """Run everything: issuer, token service, network, acquirer, wallet, bands, tills, console."""
     quiet()
-    asyncio.run(_run(data, port, policy))
+    installation = Installation(data, policy, passphrase=AskedPassphrase(passphrase_file))
+    asyncio.run(_run(installation, port))
 
 
-async def _run(data: Path, port: int, policy: Path | None) -> None:
+async def _run(installation: Installation, port: int) -> None:
     console = Console()
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    installation = Installation(data, policy)
     with installation.held():
         lab = Lab(installation, Ports.after(port + 1) if port else Ports())
         await lab.start()
