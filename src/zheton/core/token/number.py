@@ -8,7 +8,7 @@ comes home. A range keeps its key for life.
 from zheton.core.crypto.digits_many import with_luhn_digit
 from zheton.core.crypto.ff1_many import Ff1Many
 from zheton.core.errors import ConfigurationError
-from zheton.core.token.pan import luhn_digit
+from zheton.core.token.pan import ends_in_luhn_digit, luhn_digit
 
 NUMBER_DIGITS = 16
 
@@ -41,7 +41,7 @@ class TokenRange:
             len(number) != NUMBER_DIGITS
             or not (number.isascii() and number.isdigit())
             or not number.startswith(self.bin)
-            or luhn_digit(number[:-1]) != number[-1]
+            or not ends_in_luhn_digit(number)
         ):
             return None
         return self._ff1.decrypt_index(int(number[len(self.bin) : -1]))

@@ -13,8 +13,22 @@ def luhn_digit(digits: str) -> str:
     '0'
     """
     text = digits.encode("ascii")
-    total = sum(text[-2::-2]) + sum(text[::-2].translate(_DOUBLED)) - ord("0") * len(text)
-    return str(-total % 10)
+    return str(-_total(text[-2::-2], text[::-2]) % 10)
+
+
+def ends_in_luhn_digit(digits: str) -> bool:
+    """Whether the last of these digits is the Luhn digit of those before it.
+
+    >>> ends_in_luhn_digit("5413330089600010")
+    True
+    """
+    text = digits.encode("ascii")
+    return _total(text[::-2], text[-2::-2]) % 10 == 0
+
+
+def _total(single: bytes, doubled: bytes) -> int:
+    zeros = ord("0") * (len(single) + len(doubled))
+    return sum(single) + sum(doubled.translate(_DOUBLED)) - zeros
 
 
 class Pan:
@@ -32,7 +46,7 @@ class Pan:
         digits = digits.replace(" ", "").replace("-", "")
         if not (digits.isascii() and digits.isdigit() and 12 <= len(digits) <= 19):
             raise EncodeError("a card number has 12 to 19 digits", field="card number")
-        if luhn_digit(digits[:-1]) != digits[-1]:
+        if not ends_in_luhn_digit(digits):
             raise EncodeError(
                 "the last digit is not its Luhn digit: mistyped?", field="card number"
             )

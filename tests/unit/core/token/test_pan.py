@@ -47,7 +47,8 @@ def test_any_text_is_a_number_or_an_error_that_does_not_repeat_it(text: str) -> 
     try:
         Pan(text)
     except EncodeError as error:
-        assert len(text) < 6 or text not in str(error)
+        digits = "".join(filter(str.isdigit, text))
+        assert len(digits) < 6 or digits not in str(error)
 
 
 @pytest.mark.parametrize("digits", ["", "1" * 11, "1" * 20, "٠" * 16, "5413 3300 8960 001x"])
