@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -286,3 +287,17 @@ def test_another_vault_s_ring_does_not_open(
     with pytest.raises(ConfigurationError, match="does not unwrap"):
         keys.change(lambda ring, _: ring.without(keys.entries()[0]).with_entries(stolen))
     assert check_values(open_keys(path, settings)) == check_values(keys)
+
+
+def test_a_wrong_pin_is_one_clear_sentence(token: str, tmp_path: Path) -> None:
+    """In a process of its own: this one has logged in to the token already."""
+    open_keys(tmp_path / "vault.keys", KeySettings(BINS, DAY, Given(PIN), token=token))
+    listing = [sys.executable, "-m", "zheton.apps.cli.main", "keys", "list", "--data"]
+    for pin, status, told in ((PIN, 0, ""), ("another pin", 1, "The PIN is not that of the token")):
+        environment = os.environ | {"ZHETON_PASSPHRASE": pin}
+        done = subprocess.run(
+            [*listing, str(tmp_path)], env=environment, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, told in done.stderr) == (status, True), done.stderr
+        assert pin not in done.stdout + done.stderr
+        assert len(done.stderr.splitlines()) == status
