@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 
@@ -21,13 +20,14 @@ SHOP = CardAcceptor("MSKCOFFEE", "Kofeynya", "Moscow", "RUS", "5814", "MSK00001"
 Open = Callable[[], AcquirerStore]
 
 
-@pytest.fixture(params=["sqlite"])
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
-    """Opens the same store again, as another process would."""
+@pytest.fixture
+def reopen(url: str) -> Iterator[Open]:
+    """Opens the same store again; what lasts is opened as another process would."""
     databases: list[Database] = []
 
     def open_again() -> AcquirerStore:
-        databases.append(Database(f"sqlite:///{tmp_path}/acquirer.db"))
+        if not databases or url != "sqlite://":
+            databases.append(Database(url))
         return AcquirerDatabase(databases[-1])
 
     yield open_again

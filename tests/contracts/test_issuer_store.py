@@ -1,9 +1,8 @@
-"""What every issuer store has to do; `url` is where further databases join."""
+"""What every issuer store has to do, on each database there is."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pytest
 
@@ -42,11 +41,6 @@ BORIS = replace(ANNA, id="boris", pan_index=bytes(32), phone="")
 HOLD = Hold("220001", "924209000001", "anna", 500, money("5", "RUB"), date(2019, 8, 30))
 ANSWERED = Answered("01/1", RequestKind.PURCHASE, b"digest", "anna", "00", "123456", "")
 PRESENTED = Presented("file", 1, "220001", "924209000001", "000000", "anna", Flag.OVER_HOLD)
-
-
-@pytest.fixture(params=["sqlite", "sqlite-in-memory"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return "sqlite://" if request.param == "sqlite-in-memory" else f"sqlite:///{tmp_path}/i.db"
 
 
 @pytest.fixture
@@ -142,9 +136,10 @@ def test_a_transaction_that_raises_leaves_nothing(store: IssuerStore) -> None:
         assert t.accounts() == [] and t.trial_balance() == {}
 
 
-def test_a_file_remembers_after_it_is_opened_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sqlite-file", "postgresql"], indirect=True)
+def test_what_lasts_is_there_when_it_is_opened_again(url: str) -> None:
     for expected in ([], [ANNA]):
-        database = Database(f"sqlite:///{tmp_path}/again.db")
+        database = Database(url)
         store = IssuerDatabase(database)
         with store.transaction() as t:
             assert t.accounts() == expected

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
+from sqlalchemy import inspect, text
 
 from tests.unit.roles.tsp.debits import NOW, VaultBench, card_number, make_keys
 from zheton.adapters.storage.database import Database
@@ -22,9 +22,9 @@ PLACE = Place("400001", "MSK1", "MSKCOFFEE", "Kofeynya", "RU", "5814")
 DAY = 20190910
 
 
-@pytest.fixture(params=["sqlite://", "sqlite:///{folder}/vault.db"])
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VaultBench]:
-    database = Database(request.param.format(folder=tmp_path))
+@pytest.fixture
+def bench(url: str) -> Iterator[VaultBench]:
+    database = Database(url)
     yield VaultBench(database)
     database.close()
 
@@ -370,9 +370,8 @@ def test_swapped_ciphertexts_do_not_open(bench: VaultBench) -> None:
     swap = [(cards[1 - n].sealed_pan, card.id) for n, card in enumerate(cards)]
     with bench.database.transaction() as connection:
         for sealed, name in swap:
-            connection.exec_driver_sql(
-                "UPDATE card SET sealed_pan = ? WHERE card = ?", (sealed, name)
-            )
+            change = text("UPDATE card SET sealed_pan = :sealed WHERE card = :name")
+            connection.execute(change, {"sealed": sealed, "name": name})
     for card in cards:
         with pytest.raises(VerificationError):
             bench.tokens.reveal_card(bench.looking_at(card))
@@ -413,8 +412,7 @@ def everything(bench: VaultBench) -> str:
     """Every row of every table, bytes as hex and as Latin-1."""
     shown = []
     with bench.database.reading() as connection:
-        tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
-        for (name,) in tables.all():
+        for name in inspect(connection).get_table_names():
             for row in connection.exec_driver_sql(f'SELECT * FROM "{name}"').all():  # noqa: S608
                 values = [v.hex() + v.decode("latin-1") if isinstance(v, bytes) else v for v in row]
                 shown.append(repr(values))
@@ -513,8 +511,8 @@ def test_numbers_that_are_left_are_counted(bench: VaultBench) -> None:
     assert bench.vault.count_unburnt("ff" * 16) == 0
 
 
-def test_it_is_all_there_when_it_is_opened_again(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/vault.db"
+@pytest.mark.parametrize("kind", ["sqlite-file", "postgresql"], indirect=True)
+def test_it_is_all_there_when_it_is_opened_again(url: str) -> None:
     first = VaultBench(Database(url))
     batch = first.leased()
     claimed = claim(first, batch, 0)

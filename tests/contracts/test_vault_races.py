@@ -83,9 +83,14 @@ class Racer:
         return pipe
 
 
+@pytest.fixture(params=["sqlite-file", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[VaultBench]:
-    database = Database(f"sqlite:///{tmp_path}/vault.db")
+def bench(url: str) -> Iterator[VaultBench]:
+    database = Database(url)
     yield VaultBench(database)
     database.close()
 

@@ -1,9 +1,8 @@
-"""What every wallet store has to do; `url` is where further databases join."""
+"""What every wallet store has to do, on each database there is."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -37,11 +36,6 @@ COMMIT = Commit(DEVICE.id, 1, CARD.id, 7, PACKAGE, CommitState.OFFERED, NOW)
 NOTICE = DebitNotice(
     "d1", TOKEN.reference, NOW, "Кофе", money("3.5", "KWD"), DebitState.APPROVED, "00", "", "1234"
 )
-
-
-@pytest.fixture(params=["sqlite", "sqlite-in-memory"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return "sqlite://" if request.param == "sqlite-in-memory" else f"sqlite:///{tmp_path}/w.db"
 
 
 @pytest.fixture

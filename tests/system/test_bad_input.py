@@ -142,9 +142,17 @@ def _only(path: Path) -> Path:
     return path
 
 
-def _older(data: Path) -> None:
-    with closing(sqlite3.connect(data / "vault.db")) as connection:
-        connection.execute("PRAGMA user_version=0")
+def _unversioned(data: Path) -> None:
+    _in_vault(data, "DROP TABLE vault_revision")
+
+
+def _newer(data: Path) -> None:
+    _in_vault(data, "UPDATE vault_revision SET version_num = '9999'")
+
+
+def _in_vault(data: Path, statement: str) -> None:
+    with closing(sqlite3.connect(data / "vault.db")) as connection, connection:
+        connection.execute(statement)
 
 
 def _readable(name: str) -> Callable[[Path], None]:
@@ -170,7 +178,8 @@ def _gone(name: str) -> Callable[[Path], None]:
         (_garbage("issuer.db"), ("issuer.db", "back-up")),
         (_garbage("wallet.db"), ("wallet.db", "back-up")),
         (_garbage("acquirer.db"), ("acquirer.db", "back-up")),
-        (_older, ("vault.db", "another version")),
+        (_unversioned, ("vault.db", "another version")),
+        (_newer, ("vault.db", "a newer Zheton")),
         (_cut("vault.keys"), ("vault.keys", "back-up")),
         (_cut("issuer.key"), ("issuer.key", "back-up")),
         (_readable("vault.keys"), ("vault.keys", "chmod 600")),

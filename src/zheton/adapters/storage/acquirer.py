@@ -34,7 +34,7 @@ from zheton.core.money import Money, currency
 from zheton.core.token.domain import Channel
 from zheton.roles.acquirer.state import Cause, Record, Status
 
-METADATA = MetaData()
+METADATA = MetaData(info={"history": "acquirer"})
 KEYS_A_STATEMENT = 300  # SQLite takes 32,766 variables, but long lists parse slowly
 
 _CHANGING = (

@@ -27,7 +27,7 @@ from zheton.core.decline import Decline, Reason
 from zheton.core.errors import ConflictError
 from zheton.roles.network.clear import DebitKey, FileVerdicts, Verdict
 
-METADATA = MetaData()
+METADATA = MetaData(info={"history": "clearing"})
 KEYS_A_STATEMENT = 300
 
 FILES = Table(

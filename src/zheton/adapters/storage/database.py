@@ -1,128 +1,133 @@
 """One party's database: how it is opened, and what a transaction is.
 
-SQLite runs in WAL mode with `synchronous=FULL`: a commit that returned is on the disk. Every
-transaction takes the write lock at once (BEGIN IMMEDIATE), so that a reader can never turn into
-a writer half-way and be refused. A file says which format it has, and none but ours is opened.
+SQLite and PostgreSQL differ in how they are opened, in what they call their troubles, and in the
+words of some statements; all else is the same for both. A database says which revision of its
+tables it has (`migration`), and one of a newer Zheton is not opened.
 """
 
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, MetaData, create_engine, event
+from sqlalchemy import URL, Connection, Engine, MetaData
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.exc import ArgumentError
 
-from zheton.core.errors import ConfigurationError
+from zheton.adapters.storage import migration, postgresql, sqlite
+from zheton.adapters.storage.interrupted import repeated
+from zheton.core.errors import ConfigurationError, ZhetonError
 
-BUSY_TIMEOUT_MS = 10_000
-FORMAT = 1  # of the tables of all parties; SQLite keeps it as `user_version`
+Result = TypeVar("Result")
 
-# What an operator can do something about; every other error of SQLite is a fault of ours.
-_TROUBLES = {
-    sqlite3.SQLITE_BUSY: "stays locked by another process; end that process",
-    sqlite3.SQLITE_CORRUPT: "is damaged; restore it from a back-up",
-    sqlite3.SQLITE_NOTADB: "is no database, or damaged; restore it from a back-up",
-    sqlite3.SQLITE_READONLY: "can't be written; give its folder and file to this user",
-    sqlite3.SQLITE_PERM: "can't be opened; give its folder and file to this user",
-    sqlite3.SQLITE_CANTOPEN: "can't be opened; give its folder and file to this user",
-    sqlite3.SQLITE_FULL: "has no room left on its disk; make some",
-    sqlite3.SQLITE_IOERR: "can't be read or written; look after its disk",
+
+class Backend(Protocol):
+    """What the module of one kind of database has."""
+
+    @property
+    def READING(self) -> dict[str, Any]:
+        """The execution options of a connection that only reads."""
+
+    def open_engine(self, url: URL) -> Engine:
+        """The engine of a URL."""
+
+    def name_of(self, url: URL) -> str:
+        """How an operator knows the database; no secret is in it."""
+
+    def explained(self, error: Exception, name: str, *, committing: bool) -> ZhetonError | None:
+        """A sentence for an error that is no fault of ours."""
+
+
+BACKENDS: dict[str, Backend] = {
+    "sqlite": sqlite,
+    "postgresql": postgresql,
+    "postgres": postgresql,
 }
-_PRIMARY = 0xFF  # SQLite's extended result codes have the primary one in their last byte
-SQLITE_MIN = (3, 38, 0)
 
 
 class Database:
-    """A database by its URL (`sqlite:///file`, `sqlite://` in memory); safe to share by threads."""
+    """A database by its URL; safe to share by threads.
+
+    `sqlite:///file`, `sqlite://` in memory, `postgresql://user:password@host/database?schema=name`.
+    """
 
     def __init__(self, url: str) -> None:
-        try:
-            parsed = make_url(url)
-        except ArgumentError as error:
-            raise ConfigurationError(
-                f"{url!r} is no database URL; write it as sqlite:///var/vault.db."
-            ) from error
-        if sqlite3.sqlite_version_info < SQLITE_MIN:
-            raise ConfigurationError(
-                f"This Python has SQLite {sqlite3.sqlite_version}; Zheton needs 3.38 or newer "
-                "(its statements read JSON). Take another build of Python."
-            )
-        if parsed.get_backend_name() != "sqlite":
-            raise ConfigurationError("Only SQLite is there so far; write sqlite:///file.")
-        options: dict[str, Any] = {"connect_args": {"check_same_thread": False}}
-        if parsed.database in (None, "", ":memory:"):
-            options["poolclass"] = StaticPool  # one connection, or each would see a database alone
-        else:
-            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+        parsed = parse(url)
         self.url = url
-        self.engine = create_engine(parsed, hide_parameters=True, **options)
-        event.listen(self.engine, "connect", _prepare)
-        event.listen(self.engine, "begin", _begin_immediate)
+        self._backend = BACKENDS[parsed.get_backend_name()]
+        self.name = self._backend.name_of(parsed)
+        self.engine = self._backend.open_engine(parsed)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A snapshot to read from: it takes no lock and sees the last commit."""
         with self._explained(), self.engine.connect() as connection:
-            yield connection.execution_options(zheton_reading=True)
+            yield connection.execution_options(**self._backend.READING)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A transaction: committed (and flushed) when the block ends, rolled back if it raises."""
-        with self._explained(), self.engine.begin() as connection:
+        """A transaction: committed (and flushed) when the block ends, rolled back if it raises.
+
+        InterruptedTransactionError if the database ended it.
+        """
+        with self._explained() as progress, self.engine.begin() as connection:
             yield connection
+            progress["committing"] = True
+
+    def repeat(self, work: Callable[[Connection], Result], *, looks_first: bool) -> Result:
+        """The result of `work` in a transaction, done again where that is safe (`repeated`)."""
+
+        def once() -> Result:
+            with self.transaction() as connection:
+                return work(connection)
+
+        return repeated(once, looks_first=looks_first)
 
     def create(self, metadata: MetaData) -> None:
-        """Make the tables that are not there yet; ConfigurationError if the format is not ours."""
-        with self.transaction() as connection:
-            found = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-            fresh = not connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").first()
-            if found != FORMAT and not fresh:
-                raise ConfigurationError(
-                    f"The database {self._name} has format {found} and not {FORMAT}: another "
-                    "version of Zheton made it; use that one, or start anew with another --data."
-                )
-            metadata.create_all(connection)
-            connection.exec_driver_sql(f"PRAGMA user_version={FORMAT}")
+        """Bring tables to their newest revision; ConfigurationError if they can't be brought.
 
-    @property
-    def _name(self) -> str:
-        return self.engine.url.database or "in memory"
+        `metadata.info["history"]` names the history of these tables.
+        """
+        history = metadata.info["history"]
+        with self.reading() as connection:
+            current = migration.is_current(connection, history)
+        if not current:
+            with self.transaction() as connection:
+                migration.bring_up(connection, metadata, self.name)
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Errors of the file and its disk become a sentence; ConfigurationError."""
-        try:
-            yield
-        except (DBAPIError, sqlite3.Error) as error:
-            cause = error.orig if isinstance(error, DBAPIError) else error
-            code = getattr(cause, "sqlite_errorcode", 0) & _PRIMARY
-            if code not in _TROUBLES:
-                raise
-            told = f"The database {self._name} {_TROUBLES[code]}, or choose another --data."
-            raise ConfigurationError(told) from error
+    def has_tables(self, metadata: MetaData) -> bool:
+        """Whether somebody has made these tables here before."""
+        with self.reading() as connection:
+            return migration.revision(connection, metadata.info["history"]) is not None
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
 
+    @contextmanager
+    def _explained(self) -> Iterator[dict[str, bool]]:
+        """Errors of the server, the file and its disk become a sentence."""
+        progress = {"committing": False}
+        try:
+            yield progress
+        except Exception as error:
+            told = self._backend.explained(error, self.name, **progress)
+            if told is None:
+                raise
+            raise told from error
 
-def _prepare(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver must not open transactions of its own
-    cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
 
-
-def _begin_immediate(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("zheton_reading")
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+def parse(url: str) -> URL:
+    """A database's URL in its parts; ConfigurationError if it is none, without quoting it."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise ConfigurationError(
+            "This is no database URL; write it as sqlite:///var/vault.db or "
+            "postgresql://user:password@host/database."
+        ) from error.__cause__  # the error itself quotes the URL, which may hold a password
+    if parsed.get_backend_name() not in BACKENDS:
+        raise ConfigurationError(
+            f"Zheton keeps nothing in {parsed.get_backend_name()}; write a URL of sqlite or "
+            "postgresql."
+        )
+    return parsed

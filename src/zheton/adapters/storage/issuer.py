@@ -48,7 +48,7 @@ from zheton.roles.issuer.state import (
     RequestKind,
 )
 
-METADATA = MetaData()
+METADATA = MetaData(info={"history": "issuer"})
 KEYS_A_STATEMENT = 300  # SQLite takes 32,766 variables, but long lists parse slowly
 
 ACCOUNTS = Table(

@@ -1,15 +1,14 @@
 """The vault's database: cards, leases and the network's journal, for one group at a time."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 
 from zheton.adapters.storage import vault_sqlite as sql
 from zheton.adapters.storage.audit_log import create_tables
 from zheton.adapters.storage.database import Database
+from zheton.adapters.storage.vault_bulk import bulk, run
 from zheton.adapters.storage.vault_rows import (
     journal_entry,
     read_card,
@@ -22,10 +21,9 @@ from zheton.core.debit import Admitted, Journalled, Location
 from zheton.core.token.batch import BATCH_SIZE
 from zheton.roles.tsp.state import Card, Lease
 
-_LEASES, _SEEN = text(sql.LEASES), text(sql.SEEN)
-_BURN, _SPEND, _BIND_SHOP = text(sql.BURN), text(sql.SPEND), text(sql.BIND_SHOP)
+_LEASES, _SEEN, _BURN, _SPEND = bulk("LEASES"), bulk("SEEN"), bulk("BURN"), bulk("SPEND")
+_BIND_SHOP, _APPEND, _FINISH = bulk("BIND_SHOP"), bulk("APPEND"), bulk("FINISH")
 _UNTOLD, _OF_NUMBER = text(sql.UNTOLD), text(sql.OF_NUMBER)
-_APPEND, _FINISH = text(sql.APPEND), text(sql.FINISH)
 
 
 _UNDO = text(
@@ -62,7 +60,7 @@ class SqlVault:
         """The leases behind some numbers, read at one moment; unknown ones are left out."""
         entries = [[a.index, a.bucket, a.bin, a.slot.batch] for a in at]
         with self._database.reading() as connection:
-            rows = _run(connection, _LEASES, entries)
+            rows = run(connection, _LEASES, entries)
             return {Location(row["bin"], row["asked_index"]): read_lease(row) for row in rows}
 
     def seen(self, keys: Sequence[tuple[int, str]]) -> Mapping[str, Journalled]:
@@ -135,7 +133,7 @@ class VaultTx(TokenTx):
              a.debit.at.slot.mask]
             for a in admitted
         ]  # fmt: skip
-        rows = _run(self.connection, _BURN, entries)
+        rows = run(self.connection, _BURN, entries)
         return {by_batch[row["bin"], row["batch"]].debit.at for row in rows}
 
     def spend(self, admitted: Sequence[Admitted], day: int) -> set[str]:
@@ -146,7 +144,7 @@ class VaultTx(TokenTx):
         entries = [
             [a.card.bucket, a.card.id, day, a.card.limits.minor(a.debit.amount)] for a in admitted
         ]
-        rows = _run(self.connection, _SPEND, entries)
+        rows = run(self.connection, _SPEND, entries)
         return {by_card[row["card"]].debit.repeat_key for row in rows}
 
     def bind_shop(self, admitted: Sequence[Admitted]) -> set[Location]:
@@ -156,12 +154,12 @@ class VaultTx(TokenTx):
              a.debit.place.merchant]
             for a in admitted
         ]  # fmt: skip
-        rows = _run(self.connection, _BIND_SHOP, entries)
+        rows = run(self.connection, _BIND_SHOP, entries)
         return {Location(row["bin"], row["number_index"]) for row in rows}
 
     def append(self, debits: Sequence[Journalled]) -> set[str]:
         """New journal lines; the repeat keys of those that were not there before."""
-        rows = _run(self.connection, _APPEND, [journal_entry(line) for line in debits])
+        rows = run(self.connection, _APPEND, [journal_entry(line) for line in debits])
         return {row["repeat_key"] for row in rows}
 
     def finish(self, debits: Sequence[Journalled]) -> set[str]:
@@ -171,7 +169,7 @@ class VaultTx(TokenTx):
              line.issuer_authentication_data.hex(), line.reason]
             for line in debits
         ]  # fmt: skip
-        return {row["debit"] for row in _run(self.connection, _FINISH, entries)}
+        return {row["debit"] for row in run(self.connection, _FINISH, entries)}
 
     def seen(self, keys: Sequence[tuple[int, str]]) -> Mapping[str, Journalled]:
         """The journal lines of (bucket, repeat key), by repeat key."""
@@ -228,12 +226,5 @@ class VaultTx(TokenTx):
 
 
 def _seen(connection: Connection, keys: Sequence[tuple[int, str]]) -> dict[str, Journalled]:
-    rows = _run(connection, _SEEN, [list(key) for key in keys])
+    rows = run(connection, _SEEN, [list(key) for key in keys])
     return {row["repeat_key"]: read_journalled(row) for row in rows}
-
-
-def _run(connection: Connection, statement: Any, entries: list[list[Any]]) -> list[Any]:
-    """The rows of a statement for a list of entries; no entries, no round trip."""
-    if not entries:
-        return []
-    return list(connection.execute(statement, {"entries": json.dumps(entries)}).mappings())

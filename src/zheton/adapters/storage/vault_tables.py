@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData()
+metadata = MetaData(info={"history": "vault"})
 
 card = Table(
     "card",
@@ -154,11 +154,19 @@ debit = Table(
     Column("auth_code", String(6), nullable=False),
     Column("issuer_authentication_data", String(32), nullable=False),
     Column("reason", String(32), nullable=False),
-    Column("reversal_due", Boolean, nullable=False, server_default=text("0")),
-    Column("told", Boolean, nullable=False, server_default=text("0")),
+    Column("reversal_due", Boolean, nullable=False, server_default=text("false")),
+    Column("told", Boolean, nullable=False, server_default=text("false")),
     sqlite_with_rowid=False,
 )
-Index("debit_reversal_due", debit.c.bucket, sqlite_where=debit.c.reversal_due)
-Index("debit_untold", debit.c.bucket, sqlite_where=~debit.c.told)
-Index("debit_pending", debit.c.bucket, sqlite_where=debit.c.state == "pending")
+
+# What background work looks for is rare among the lines; each index has the words of its query.
+_REVERSAL_DUE, _UNTOLD, _PENDING = text("reversal_due"), text("NOT told"), text("state = 'pending'")
+Index(
+    "debit_reversal_due",
+    debit.c.bucket,
+    sqlite_where=_REVERSAL_DUE,
+    postgresql_where=_REVERSAL_DUE,
+)
+Index("debit_untold", debit.c.bucket, sqlite_where=_UNTOLD, postgresql_where=_UNTOLD)
+Index("debit_pending", debit.c.bucket, sqlite_where=_PENDING, postgresql_where=_PENDING)
 Index("debit_of_number", debit.c.bucket, debit.c.bin, debit.c.number_index)

@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -45,7 +46,7 @@ from zheton.roles.wallet.state import (
     WalletCard,
 )
 
-METADATA = MetaData()
+METADATA = MetaData(info={"history": "wallet"})
 USERS = Table(
     "users",
     METADATA,
@@ -107,6 +108,14 @@ NOTICES = Table(
     Column("reason", String(32), nullable=False),
     Column("number_last4", String(4), nullable=False),
     Index("notices_of_card", "card", "at_us"),
+)
+_NOTICE = [column.name for column in NOTICES.columns]
+# One statement, or two processes that hear of one debit at once would both insert it. `excluded`
+# is the row that could not be inserted, in SQLite and in PostgreSQL alike.
+_PUT_NOTICE = text(
+    f"INSERT INTO notices ({', '.join(_NOTICE)}) "  # noqa: S608 names of columns
+    f"VALUES ({', '.join(f':{name}' for name in _NOTICE)}) ON CONFLICT (debit) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _NOTICE)
 )
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
@@ -268,10 +277,7 @@ class Transaction:
 
     def put_notice(self, notice: DebitNotice, card: str) -> None:
         """How a debit stands now, in place of how it stood."""
-        row = _notice_row(notice) | {"card": card}
-        known = update(NOTICES).where(NOTICES.c.debit == notice.debit).values(row)
-        if not self._connection.execute(known).rowcount:
-            self._insert(NOTICES, row)
+        self._connection.execute(_PUT_NOTICE, _notice_row(notice) | {"card": card})
 
     def notice(self, debit: str) -> DebitNotice | None:
         """How a debit stood last."""

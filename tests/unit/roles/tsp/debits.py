@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from functools import cache
 from itertools import count
 
+from sqlalchemy import text
+
 from zheton.adapters.datafiles import load_policy, load_schemes
 from zheton.adapters.entropy import SeededEntropy
 from zheton.adapters.keys.envelope import seal_envelope
@@ -287,12 +289,10 @@ class VaultBench:
 
     def burnt(self, batch: Batch) -> int:
         """The burn map of a batch as another connection sees it."""
+        asked = {"bucket": batch.bucket, "bin": batch.bin, "batch": batch.batch}
+        query = "SELECT burnt FROM batch WHERE bucket = :bucket AND bin = :bin AND batch = :batch"
         with self.database.reading() as connection:
-            row = connection.exec_driver_sql(
-                "SELECT burnt FROM batch WHERE bucket = ? AND bin = ? AND batch = ?",
-                (batch.bucket, batch.bin, batch.batch),
-            ).one()
-        return int(row[0])
+            return int(connection.execute(text(query), asked).scalar_one())
 
 
 def through_the_wire(message: Message) -> Message:
