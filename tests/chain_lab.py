@@ -20,8 +20,9 @@ from zheton.adapters.storage.database import Database
 from zheton.adapters.tcp.framing import HEADER_BYTES, framed
 from zheton.apps.lab.debit import Told
 from zheton.apps.lab.front import Front
-from zheton.apps.lab.lab import HOST, Lab
+from zheton.apps.lab.lab import Lab
 from zheton.apps.lab.people import Holding, People, Resident
+from zheton.apps.parties import HOST
 from zheton.apps.wiring import Installation
 from zheton.core.decline import Decline
 from zheton.core.iso8583.dialect import DIALECT

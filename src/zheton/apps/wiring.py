@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from zheton.adapters.issuer_file import bundled
 from zheton.adapters.keys.opening import KeySettings, Passphrase, open_keys
 from zheton.adapters.keys.pkcs11 import MODULE
 from zheton.adapters.keys.vault_keys import VaultKeys
+from zheton.adapters.letter_file import LetterFile
 from zheton.adapters.limits_file import load_limits
 from zheton.adapters.outbox import Outbox
 from zheton.adapters.secret_file import open_secret
@@ -166,10 +167,29 @@ class Installation:
         """The lab's telephone."""
         return Outbox(now=self.clock.now)
 
+    @cached_property
+    def letters(self) -> LetterFile:
+        """The telephone of a bank that runs alone, where nobody could look into its memory."""
+        return LetterFile(self.data / "letters.jsonl")
+
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep other processes from running the same folder; ConflictError if one does."""
-        lock = HeldFile(self.data / "lock", f"The data folder {self.data}")
+    def held(self, role: str = "") -> Iterator[None]:
+        """Keep other processes from running a role of this folder; all roles, if none is named.
+
+        ConflictError if one does.
+        """
+        folder, what = self.data / "lock", f"The data folder {self.data}"
+        with ExitStack() as stack:
+            stack.callback(HeldFile(folder, what, shared=bool(role)).release)
+            if role:
+                own = HeldFile(self.data / f"{role}.lock", f"{what}, as the {role} of it,")
+                stack.callback(own.release)
+            yield
+
+    @contextmanager
+    def opening(self) -> Iterator[None]:
+        """Open files and databases by turns: processes that start together must not make two."""
+        lock = HeldFile(self.data / "opening.lock", "This start", wait=True)
         try:
             yield
         finally:

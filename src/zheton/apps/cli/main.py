@@ -22,6 +22,7 @@ from zheton.apps.cli.complaint import sentence, status_of
 
 COMMANDS = {
     "up": "Run all roles in one process, with the console.",
+    "serve": "Run one role as a process of its own.",
     "demo": "Walk through one whole journey and print the X-ray of its debits.",
     "band": "Put a band into a virtual PC/SC reader, as a card.",
     "pos": "Be a till on a PC/SC reader and take a payment.",

@@ -17,6 +17,7 @@ from zheton.core.errors import ConfigurationError
 BODY_BYTES_MAX = 65_536
 BODY_SECONDS_MAX = 10.0
 SECRET_CHARACTERS_MIN = 32
+HEALTH_PATH = "/healthz"
 _TOKEN = re.compile("[A-Za-z0-9._~+/=-]+").fullmatch  # RFC 6750, 2.1: b64token
 
 
@@ -58,14 +59,18 @@ class Guard:
 
 
 class BearerGate:
-    """Lets nobody pass without the secret (RFC 6750); whoever has not got it learns nothing."""
+    """Lets nobody pass without the secret (RFC 6750); whoever has not got it learns nothing.
+
+    That the process serves is no secret.
+    """
 
     def __init__(self, app: ASGIApp, secret: str) -> None:
         self._app, self._secret = app, checked_secret(secret).encode("ascii")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a request that brings the secret."""
-        if scope["type"] == "http" and not hmac.compare_digest(_bearer(scope), self._secret):
+        closed = scope["type"] == "http" and scope["path"] != HEALTH_PATH
+        if closed and not hmac.compare_digest(_bearer(scope), self._secret):
             await unauthorised()(scope, receive, send)
             return
         await self._app(scope, receive, send)

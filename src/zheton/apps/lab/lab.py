@@ -7,28 +7,21 @@ from typing import Any
 
 import httpx
 
-from zheton.adapters.http_tsp import TIMEOUT, HttpTokenService
+from zheton.adapters.http_tsp import TIMEOUT
 from zheton.adapters.merchants_file import Merchants, load_merchants
-from zheton.adapters.tcp.link import IsoLink
-from zheton.apps.http.acquirer import acquirer_app
 from zheton.apps.http.serving import HttpServer
-from zheton.apps.http.tsp import token_service_app
-from zheton.apps.http.wallet import wallet_app
 from zheton.apps.lab.day import BackOffice, ClearedFile
 from zheton.apps.lab.till import Counter
 from zheton.apps.nodes.acquirer import AcquirerNode
-from zheton.apps.nodes.audit import Checkpointer
 from zheton.apps.nodes.issuer import IssuerNode
 from zheton.apps.nodes.network import NetworkNode
 from zheton.apps.nodes.notify import Notifier
+from zheton.apps.parties import Address, Parties
+from zheton.apps.started import Some, Started
 from zheton.apps.trace import Trace
 from zheton.apps.wiring import Installation
-from zheton.core.iso8583.dialect import DIALECT
 from zheton.core.token.audit.entry import Purpose, Resolution, unix_ms
 from zheton.core.token.pan import Pan
-from zheton.roles.tsp.desk import TokenDesk
-
-HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +50,7 @@ class Lab:
         self.trace = Trace(self.clock.elapsed_ms)
         self.merchants: Merchants = load_merchants()
         self.ports = ports or Ports()
-        self._started: list[Any] = []
+        self._started = Started()
 
     @property
     def envelope_key(self) -> dict[str, Any]:
@@ -80,14 +73,11 @@ class Lab:
 
     async def close(self) -> None:
         """Stop every part, the last one first."""
-        while self._started:
-            await self._started.pop().close()
+        await self._started.close()
 
-    async def add(self, part: Any) -> Any:
+    async def add(self, part: Some) -> Some:
         """Start one more part, which is stopped with the others."""
-        await part.start()
-        self._started.append(part)
-        return part
+        return await self._started.add(part)
 
     async def close_day(self, day: date) -> list[ClearedFile]:
         """The evening's clearing and settlement."""
@@ -120,39 +110,33 @@ class Lab:
 
     async def _start_hosts(self) -> None:
         """Issuer, network and acquirer: ISO 8583 between them."""
-        on, now = self.installation, self.clock.now
-        self.issuer: IssuerNode = await self.add(
-            IssuerNode(on.bank, on.issuer, on.outbox, self.clock, port=self.ports.issuer)
-        )
-        to_issuer = IsoLink(
-            HOST, self.issuer.server.port, DIALECT, now, tap=self.trace.tap("vault", "issuer")
-        )
-        switch = on.switch()
+        parties, ports = Parties(self.installation, self.trace), self.ports
+        outbox = self.installation.outbox
+        self.issuer: IssuerNode = await self.add(parties.issuer(ports.issuer, outbox))
+        # This opens the keys, and they come first: a vault without its keys is worth nothing.
+        self.notifier: Notifier = parties.notifier()
         # Before the network, so that it ends after it and signs the last debits as well.
-        await self.add(Checkpointer(on.auditor, self.clock))
-        self.notifier = Notifier(on.keys, on.wallet_secret(), self.trace)
+        await self.add(parties.checkpointer())
+        issuer_at = Address(self.issuer.server.port)
         self.network: NetworkNode = await self.add(
-            NetworkNode(switch, to_issuer, self.clock, port=self.ports.network, tell=self.notifier)
+            parties.network(ports.network, issuer_at, self.notifier)
         )
-        to_network = IsoLink(
-            HOST, self.network.server.port, DIALECT, now, tap=self.trace.tap("acquirer", "vault")
-        )
-        self.acquirer: AcquirerNode = await self.add(
-            AcquirerNode(self.merchants.acquirer, on.acquirer, to_network, self.clock)
-        )
+        network_at = Address(self.network.server.port)
+        self.acquirer: AcquirerNode = await self.add(parties.acquirer(network_at))
 
     async def _start_services(self) -> None:
         """Token service, wallet and the acquirer's door for tills: HTTP."""
-        on, secret = self.installation, self.installation.wallet_secret()
-        desk = TokenDesk(on.keys, on.vault, self.network, self._rules, on.entropy, on.who("tsp"))
-        app = token_service_app(desk, self.envelope_key, self.thumbprint, self.clock, secret)
-        self.tsp: HttpServer = await self.add(HttpServer(app, port=self.ports.tsp))
-        tokens = HttpTokenService(self.tsp.url, secret, self.client("wallet", "vault"))
-        app = wallet_app(on.wallet_desk(tokens), self.clock, secret)
-        self.wallet: HttpServer = await self.add(HttpServer(app, port=self.ports.wallet))
+        parties, ports, on = Parties(self.installation, self.trace), self.ports, self.installation
+        door = parties.token_service(ports.tsp, self.network.issuer_line)
+        self.tsp: HttpServer = await self.add(door)
+        to_vault = self.client("wallet", "vault")
+        self.wallet: HttpServer = await self.add(
+            parties.wallet(ports.wallet, Address(self.tsp.port), to_vault)
+        )
         self.notifier.wallet_url = self.wallet.url
-        app = acquirer_app(self.acquirer, self.merchants)
-        self.acquiring: HttpServer = await self.add(HttpServer(app, port=self.ports.acquirer))
+        self.acquiring: HttpServer = await self.add(
+            parties.acquiring(ports.acquirer, self.acquirer)
+        )
         self.counter = Counter(self.acquirer, self.trace, self.clock, on.entropy)
         self.office = BackOffice(
             self.acquirer, self.network.switch, on.clearing, self.issuer, self.trace, self.clock

@@ -8,15 +8,15 @@ from contextlib import suppress
 
 from zheton.adapters.clock import SystemClock
 from zheton.adapters.tcp.link import IsoLink
-from zheton.adapters.tcp.server import IsoServer, Peer
+from zheton.adapters.tcp.server import IsoServer, Peer, ServerLimits
 from zheton.apps.grouping import Grouper
+from zheton.apps.nodes.issuer_line import IssuerLine
 from zheton.core.debit import Journalled
 from zheton.core.decline import RESPONSE_CODE, Reason
 from zheton.core.errors import UnreachableError, ZhetonError
 from zheton.core.iso8583.dialect import DIALECT
 from zheton.core.iso8583.message import Message
-from zheton.core.token.pan import Pan
-from zheton.roles.network.answer import answer, tokenisation
+from zheton.roles.network.answer import answer
 from zheton.roles.network.authorise import authorise
 from zheton.roles.network.complete import (
     Answered,
@@ -33,6 +33,9 @@ ISSUER_TIMEOUT_S = 5.0
 BACKGROUND_EVERY_S = 1.0
 WAIT_EVERY_S = 0.05
 GROUP_MAX = 200
+REQUESTS_MAX = 4096  # under way at once; one more is answered 91 at once instead of late
+CLOSING_S = 2.0
+_DEBITS, _REVERSALS = ("0100", "0101"), ("0400", "0401")
 # 00 undone, 25 never heard of: either way nothing is held at the issuer any more.
 REVERSAL_SETTLED = frozenset({"00", "25"})
 _log = logging.getLogger(__name__)
@@ -41,7 +44,12 @@ Tell = Callable[[Sequence[tuple[str, Journalled]]], None]
 
 
 class NetworkNode:
-    """One network process: the vault's database is its own, the issuer is at the end of a link."""
+    """One network process, with the issuer at the end of a link.
+
+    A vault has one network process: what its journal has as pending at a start is taken for left
+    over from a crash (`abandon`), and of two processes each would time out the other's debits. The
+    lock on the role of a data folder sees to it.
+    """
 
     def __init__(
         self,
@@ -52,30 +60,34 @@ class NetworkNode:
         host: str = "127.0.0.1",
         port: int = 0,
         tell: Tell | None = None,
+        requests_max: int = REQUESTS_MAX,
     ) -> None:
         self.switch, self.issuer = switch, issuer
+        self.issuer_line = IssuerLine(issuer)
         self._clock, self._tell = clock, tell
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="network")
         self._slow = ThreadPoolExecutor(1, thread_name_prefix="network-tells")
-        self._authorising = Grouper(self._authorise, self._thread)
-        # What was forwarded was let in by the queue before, and an outcome is never refused.
+        # Requests are counted at the door, and an outcome is never refused.
+        self._requests, self._requests_max = 0, requests_max
+        self._authorising = Grouper(self._authorise, self._thread, queue_max=None)
         self._completing = Grouper(self._complete, self._thread, queue_max=None)
         self._under_way: dict[str, asyncio.Event] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._background: list[asyncio.Task[None]] = []
         self._forwards: set[asyncio.Task[Message]] = set()
         self._wake, self._reversals_wake = asyncio.Event(), asyncio.Event()
-        self.server = IsoServer(host, port, DIALECT, self._serve)
+        # A connection is read beyond the limit, or nobody could be refused on it.
+        limits = ServerLimits(in_flight_max=2 * requests_max)
+        self.server = IsoServer(host, port, DIALECT, self._serve, limits=limits)
 
     async def start(self) -> None:
         """Time out what a crash left open, connect to the issuer, listen."""
-        self._loop = asyncio.get_running_loop()
-        while await self._loop.run_in_executor(self._thread, abandon, self.switch, GROUP_MAX):
+        loop = asyncio.get_running_loop()
+        while await loop.run_in_executor(self._thread, abandon, self.switch, GROUP_MAX):
             pass
-        await self.issuer.start()
+        await self.issuer_line.start()
         await self.server.start()
         self._background = [
-            self._loop.create_task(self._again_and_again(wake, work))
+            loop.create_task(self._again_and_again(wake, work))
             for wake, work in (
                 (self._reversals_wake, self._reverse_at_issuer),
                 (self._wake, self._tell_wallet),
@@ -83,37 +95,40 @@ class NetworkNode:
         ]
 
     async def close(self) -> None:
-        """Stop listening, end the link and the background work."""
+        """Stop listening, let the debits under way end, then the link and the background work."""
         await self.server.close()
+        if self._forwards:
+            await asyncio.wait(self._forwards, timeout=CLOSING_S)
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        await self.issuer.close()
+        await self.issuer_line.close()
+        # Without the link those that are left end at once, and their reversals are due.
+        await asyncio.gather(*self._forwards, return_exceptions=True)
         self._thread.shutdown()
         self._slow.shutdown()
 
-    def exchange(self, _pan: Pan, message: Message) -> Message:
-        """The token service's way to the issuer (`roles.tsp.ports.IssuerLink`), from any thread."""
-        if self._loop is None:
-            raise UnreachableError("The network is not running.")
-        request = self.issuer.request(tokenisation(message), ISSUER_TIMEOUT_S)
-        return asyncio.run_coroutine_threadsafe(request, self._loop).result()
-
     async def _serve(self, message: Message, _peer: Peer) -> Message | None:
+        if message.mti not in (*_DEBITS, *_REVERSALS):
+            _log.warning("a message of type %s is not for a network", message.mti)
+            return None
+        if self._requests >= self._requests_max:
+            return answer(message, RESPONSE_CODE[Reason.OVERLOADED])
+        self._requests += 1
         try:
-            if message.mti in ("0100", "0101"):
-                return await self._debit(message)
-            if message.mti in ("0400", "0401"):
-                response = await asyncio.get_running_loop().run_in_executor(
-                    self._thread, reverse, self.switch, message, self._clock.now()
-                )
-                self._reversals_wake.set()
-                self._wake.set()
-                return response
+            return await (self._debit if message.mti in _DEBITS else self._undo)(message)
         except UnreachableError:
             return answer(message, RESPONSE_CODE[Reason.OVERLOADED])
-        _log.warning("a message of type %s is not for a network", message.mti)
-        return None
+        finally:
+            self._requests -= 1
+
+    async def _undo(self, message: Message) -> Message:
+        response = await asyncio.get_running_loop().run_in_executor(
+            self._thread, reverse, self.switch, message, self._clock.now()
+        )
+        self._reversals_wake.set()
+        self._wake.set()
+        return response
 
     async def _debit(self, message: Message) -> Message:
         step = await self._authorising(message)

@@ -20,7 +20,7 @@ TOLD_MAX = 1000
 class Notifier:
     """Posts outcomes to the wallet; whoever waits for one debit is woken when it was told."""
 
-    def __init__(self, keys: VaultKeys, secret: str, trace: Trace) -> None:
+    def __init__(self, keys: VaultKeys, secret: str, trace: Trace | None) -> None:
         self.wallet_url = ""
         self._keys, self._trace = keys, trace
         self._client = httpx.Client(
@@ -32,7 +32,8 @@ class Notifier:
     def __call__(self, outcomes: Sequence[tuple[str, Journalled]]) -> None:
         """Tell the wallet; UnreachableError if it did not take the notices."""
         body = json.dumps([self._notice(enrolment, line) for enrolment, line in outcomes]).encode()
-        self._trace.record("vault", "wallet", "http", body, f"POST {PATH}")
+        if self._trace:
+            self._trace.record("vault", "wallet", "http", body, f"POST {PATH}")
         try:
             response = self._client.post(
                 self.wallet_url + PATH, content=body, headers={"content-type": "application/json"}
