@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from zheton.adapters.storage.audit_log import SqlAuditLog
 from zheton.adapters.storage.clearing import ClearingDatabase
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.issuer import IssuerDatabase
+from zheton.adapters.storage.place import place_of
 from zheton.adapters.storage.vault import SqlVault
 from zheton.adapters.storage.wallet import WalletDatabase
 from zheton.apps.passphrase import AskedPassphrase
@@ -63,6 +64,7 @@ class Installation:
     clock: SystemClock = field(default_factory=SystemClock)
     entropy: SystemEntropy = field(default_factory=SystemEntropy)
     passphrase: Passphrase = field(default_factory=AskedPassphrase)
+    database: str = field(default="", repr=False)  # a URL that may hold a password
 
     @cached_property
     def schemes(self) -> Schemes:
@@ -216,14 +218,27 @@ class Installation:
 
     def _refuse_lost(self, keys: str, database: str) -> None:
         """Fresh keys in the place of lost ones would leave a database that nothing opens."""
-        if (self.data / database).exists() and not (self.data / keys).exists():
+        if not (self.data / keys).exists() and self._is_there(database):
             raise ConfigurationError(
                 f"{self.data / keys} is gone, and nobody can read {database} without it; "
                 "restore it from a back-up, or start anew with another --data."
             )
 
+    def _is_there(self, name: str) -> bool:
+        party, kind = name.split(".")
+        if kind != "db" or not self.database:
+            return (self.data / name).exists()
+        with closing(self._database(party)) as database:
+            return not database.is_empty()
+
     def _database(self, name: str) -> Database:
-        return Database(f"sqlite:///{self.data / name}.db")
+        return Database(self.place(name))
+
+    def place(self, party: str) -> str:
+        """The URL of a party's database: a file of the folder, or where `database` says."""
+        return (
+            place_of(self.database, party) if self.database else f"sqlite:///{self.data / party}.db"
+        )
 
 
 @dataclass(frozen=True)
