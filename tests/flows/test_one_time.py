@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.chain_lab import ANNA, Chain, flow
+from tests.chain_lab import ANNA, LAUNCHED, Chain, flow
 from zheton.adapters.tcp.server import IsoServer, Peer
 from zheton.apps.nodes import acquirer as acquirer_node
 from zheton.apps.nodes import network as network_node
@@ -14,8 +15,10 @@ from zheton.core.emv import tags, tlv
 from zheton.core.iso8583.content import Value
 from zheton.core.iso8583.dialect import DIALECT
 from zheton.core.iso8583.message import Message, decode
+from zheton.core.money import money
 from zheton.roles.acquirer.state import Status
 from zheton.roles.issuer.ledger import Kind, LedgerAccount
+from zheton.roles.terminal.outcome import Approved, OnlineRequest
 
 APPROVED, REFUSED, SUSPENDED, ISSUER_SILENT = "00", "63", "62", "91"
 HELD = LedgerAccount(Kind.HOLDS, "RUB", "anna")
@@ -252,6 +255,21 @@ def test_an_acquirer_that_gives_up_gets_the_money_back(
         assert [answer.text(39) for answer in lost] == [APPROVED]
         await _until(lambda: chain.vault("SELECT state FROM debit") == [{"state": "reversed"}])
         assert chain.burnt() == 1
+
+    flow(tmp_path, test)
+
+
+def test_a_tap_before_midnight_is_charged_after_it(tmp_path: Path) -> None:
+    async def test(chain: Chain) -> None:
+        chain.clock.moment = LAUNCHED.replace(hour=23, minute=59, second=59)
+        holding = await chain.settle(ANNA)
+        await asyncio.to_thread(holding.phone.arm, holding.card)
+        till, amount = chain.lab.merchants.till("moscow"), money("350", "RUB")
+        outcome = chain.lab.counter.present(holding.phone.band.element, till, amount)
+        assert isinstance(outcome, OnlineRequest)
+        chain.clock.advance(timedelta(seconds=2))
+        paid = await chain.lab.counter.charge(till, amount, outcome)
+        assert isinstance(paid.outcome, Approved)
 
     flow(tmp_path, test)
 

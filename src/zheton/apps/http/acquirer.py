@@ -17,8 +17,7 @@ from zheton.adapters.merchants_file import Merchants
 from zheton.apps.http.door import door
 from zheton.apps.http.fields import Answer, Body, CurrencyCode
 from zheton.apps.nodes.acquirer import AcquirerNode, Sold
-from zheton.core.emv import tags, tlv
-from zheton.core.errors import EncodeError, NotFoundError
+from zheton.core.errors import NotFoundError
 from zheton.core.money import AMOUNT_MINOR_MAX, Money, currency
 from zheton.core.token.domain import Channel
 from zheton.roles.acquirer.ports import AcquirerStore
@@ -32,6 +31,7 @@ from zheton.roles.acquirer.state import (
     Status,
     Till,
 )
+from zheton.roles.acquirer.till_time import till_time
 
 Reference = Annotated[str, Path(pattern=r"^[0-9A-Z]{12}$", description="DE37 of the sale")]
 _TEXT = {
@@ -182,24 +182,8 @@ def _sale(body: TillBody | OnlineBody, tills: dict[str, Till], now: datetime) ->
     amount = Money(body.amount_minor, currency(body.currency))
     if isinstance(body, TillBody):
         entry = body.entry()
-        return Sale(till, amount, entry, _till_time(entry.chip, now))
+        return Sale(till, amount, entry, till_time(entry.chip, now))
     return Sale(till, amount, body.entry(), now.replace(microsecond=0, tzinfo=None))
-
-
-def _till_time(chip: bytes, now: datetime) -> datetime:
-    """The till's own clock as the chip was told it: 9A, and 9F21 if the till sends it.
-
-    The network compares DE13 with 9A, and a till's day may not be the acquirer's.
-    """
-    data = tlv.flat(chip)
-    day = data.get(tags.TRANSACTION_DATE)
-    if day is None:
-        raise EncodeError("the transaction date (9A) is missing", field="chip data")
-    at = data.get(tags.TRANSACTION_TIME, bytes.fromhex(f"{now:%H%M%S}"))
-    try:
-        return datetime.strptime(f"{day.hex()}{at.hex()}", "%y%m%d%H%M%S")  # noqa: DTZ007
-    except ValueError:
-        raise EncodeError("date or time (9A, 9F21) are none", field="chip data") from None
 
 
 def _answer(sold: Sold) -> SaleAnswer:

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
 
 from zheton.adapters.clock import SystemClock
 from zheton.adapters.entropy import SystemEntropy
@@ -11,6 +10,7 @@ from zheton.apps.nodes.acquirer import AcquirerNode, Sold
 from zheton.apps.trace import Trace
 from zheton.core.money import Money
 from zheton.roles.acquirer.state import ChipEntry, CodeEntry, Sale, Till
+from zheton.roles.acquirer.till_time import till_time
 from zheton.roles.element.element import Element, Interface
 from zheton.roles.terminal.completion import complete
 from zheton.roles.terminal.entry_point import tap
@@ -71,7 +71,7 @@ class Counter:
         entry = ChipEntry(sale.number, sale.expiry, sale.psn, sale.track2, sale.chip)
         sold = await self._sell(
             "terminal",
-            Sale(till, amount, entry, _till_time(self.clock.now())),
+            Sale(till, amount, entry, till_time(sale.chip, self.clock.now())),
             {"number": sale.number, "track2": sale.track2, "chip": sale.chip.hex()},
         )
         code = sold.record.response_code or None
@@ -81,7 +81,8 @@ class Counter:
         self, till: Till, amount: Money, number: str, expiry: str, code: str
     ) -> Sold:
         """A purchase in a web shop with a number and its dynamic code."""
-        sale = Sale(till, amount, CodeEntry(number, expiry, code), _till_time(self.clock.now()))
+        local_time = self.clock.now().replace(microsecond=0, tzinfo=None)  # the lab keeps UTC
+        sale = Sale(till, amount, CodeEntry(number, expiry, code), local_time)
         return await self._sell("web shop", sale, {"number": number, "code": code})
 
     async def _sell(self, seller: str, sale: Sale, entry: dict[str, str | None]) -> Sold:
@@ -105,8 +106,3 @@ class Counter:
             "acquirer", seller, "internal", json.dumps(answer).encode(), "answer", took_ms
         )
         return sold
-
-
-def _till_time(now: datetime) -> datetime:
-    """The till's own clock; the lab's tills all keep UTC."""
-    return now.replace(microsecond=0, tzinfo=None)
