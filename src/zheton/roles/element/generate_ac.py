@@ -23,6 +23,7 @@ from zheton.roles.element.debit import Debit
 _UNABLE_TO_GO_ONLINE = (b"Y3", b"Z3")  # EMV Book 4, annex A6
 _OFFLINE_ONLY = (0x3, 0x6)  # right digit of Terminal Type: EMV Book 4, annex A1
 _ISSUER_APPROVES = 0x80  # CSU, byte 2, b8: EMV Book 3, C10
+_APPROVED = b"00"  # DE39, which an ARPC of method 1 covers
 _ARPC_1_BYTES, _ARPC_2_BYTES, _CSU_END = 8, 4, 8
 
 
@@ -59,8 +60,8 @@ def second(debit: Debit, arqc: Cryptogram, requested: AcType, data: bytes) -> Cr
     authenticated = _authenticated(debit, arqc, authentication) if any(authentication) else None
     unable = answer.get(tags.AUTHORISATION_RESPONSE_CODE, b"") in _UNABLE_TO_GO_ONLINE
     approved = requested is AcType.TC and not unable and authenticated is not False
-    if authenticated and debit.profile.cryptogram.arpc_method == 2:
-        approved = approved and bool(authentication[_ARPC_2_BYTES + 1] & _ISSUER_APPROVES)
+    if authenticated:
+        approved = approved and _issuer_approves(debit, authentication)
     ac_type = AcType.TC if approved else AcType.AAC
     results = CardVerificationResults(
         AcType.ARQC,
@@ -92,6 +93,13 @@ def _authenticated(debit: Debit, arqc: Cryptogram, given: bytes) -> bool:
     except VerificationError:
         return False
     return True
+
+
+def _issuer_approves(debit: Debit, given: bytes) -> bool:
+    """What authenticated data say: a till can't make a TC out of a decline (Book 2, 8.2)."""
+    if debit.profile.cryptogram.arpc_method == 1:
+        return given[_ARPC_1_BYTES:] == _APPROVED
+    return bool(given[_ARPC_2_BYTES + 1] & _ISSUER_APPROVES)
 
 
 def _cryptogram(
