@@ -11,7 +11,8 @@ from zheton.core.token.domain import Channel
 from zheton.roles.acquirer.state import ChipEntry, Record, Sale
 
 REQUEST, REVERSAL, REVERSAL_REPEAT = "0100", "0400", "0401"
-_ENTRY_MODE = {Channel.TILL: "071", Channel.ONLINE: "810"}  # DE22
+# DE22: contactless chip at a till that takes no PIN; electronic commerce.
+_ENTRY_MODE = {Channel.TILL: "072", Channel.ONLINE: "810"}
 _CONDITION = {Channel.TILL: "00", Channel.ONLINE: "59"}  # DE25
 
 

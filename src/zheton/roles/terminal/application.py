@@ -28,7 +28,7 @@ _CRYPTOGRAM_TAGS = frozenset(
         tags.ISSUER_APPLICATION_DATA,
     }
 )
-_MANDATORY = (tags.PAN, tags.APPLICATION_EXPIRATION_DATE, tags.CDOL1)  # EMV Book 3, 7.1
+_MANDATORY = (tags.PAN, tags.APPLICATION_EXPIRATION_DATE, tags.CDOL1)  # EMV Book 3, 7.2
 _LENGTHS: Mapping[int, tuple[int, int]] = {  # EMV Book 3, annex A1
     tags.TRACK_2_EQUIVALENT_DATA: (1, 19),
     tags.PAN: (1, 10),

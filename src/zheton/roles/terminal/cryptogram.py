@@ -6,7 +6,7 @@ from zheton.core.emv import tags, tlv
 from zheton.core.errors import DecodeError
 from zheton.roles.terminal.risk import CryptogramType
 
-_TYPE_BITS = 0xC0  # 9F27, b8 and b7 (EMV Book 3, table 14)
+_TYPE_BITS = 0xC0  # 9F27, b8 and b7 (EMV Book 3, table 15)
 _IAD_BYTES_MAX = 32
 _FORMAT_1_BYTES_MIN = 1 + 2 + 8  # 9F27, 9F36, 9F26; 9F10 may follow
 _NAME = "GENERATE AC response"

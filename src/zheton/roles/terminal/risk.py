@@ -11,7 +11,7 @@ _ALL, _NOTHING = b"\xff" * 5, bytes(5)
 
 
 class CryptogramType(IntEnum):
-    """What a GENERATE AC asks for and what 9F27 says it got (EMV Book 3, tables 12 and 14)."""
+    """What a GENERATE AC asks for and what 9F27 says it got (EMV Book 3, tables 12 and 15)."""
 
     AAC = 0x00
     TC = 0x40

@@ -15,7 +15,7 @@ from zheton.roles.tsp.examine import examine
 from zheton.roles.tsp.ports import Keys, Vault
 from zheton.roles.tsp.state import Rules
 
-# EMV Book 3, annex C8.1: issuer approves, or not; every other bit of the update asks for nothing.
+# EMV Book 3, C10: issuer approves, or not; every other bit of the update asks for nothing.
 _CSU_APPROVED, _CSU_DECLINED = bytes.fromhex("00800000"), bytes(4)
 
 

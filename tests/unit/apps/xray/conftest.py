@@ -75,7 +75,7 @@ def request(outcome: OnlineRequest) -> Message:
             7: "1122093000",
             11: "000123",
             14: outcome.sale.expiry,
-            22: "071",
+            22: "072",
             32: "400001",
             37: "632609000123",
             41: "LABTILL1",

@@ -98,7 +98,7 @@ def test_a_sale_at_the_till_becomes_the_message_of_the_dialect(store: AcquirerDa
         14: "2812",
         18: "5814",
         19: "643",
-        22: "071",
+        22: "072",
         23: "001",
         25: "00",
         32: "400001",
