@@ -11,6 +11,7 @@ from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.migration import (
     HEADS,
     downgrade,
+    revision,
     scripts,
     upgrade,
     version_table,
@@ -42,6 +43,12 @@ def database(url: str) -> Iterator[Database]:
     yield opened
     _clear(opened)
     opened.close()
+
+
+def test_an_empty_database_is_known(database: Database) -> None:
+    assert database.is_empty()
+    database.create(tables("wallet"))
+    assert not database.is_empty()
 
 
 def _clear(database: Database) -> None:
@@ -91,9 +98,10 @@ def test_the_way_back_leads_to_nothing_and_forth_again(database: Database, histo
         downgrade(connection, history)
     with database.reading() as connection:
         assert set(inspect(connection).get_table_names()) <= {version_table(history)}
-    assert not database.has_tables(tables(history))
+        assert revision(connection, history) is None
     database.create(tables(history))
-    assert database.has_tables(tables(history))
+    with database.reading() as connection:
+        assert revision(connection, history) == HEADS[history]
 
 
 @pytest.mark.parametrize("history", HEADS)

@@ -22,8 +22,7 @@ _ID_BYTES = 16
 
 def create_tables(database: Database) -> None:
     """Make the log's tables where they are missing."""
-    with database.transaction() as connection:
-        metadata.create_all(connection)
+    database.create(metadata)
 
 
 class SqlAuditLog:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, MetaData
+from sqlalchemy import URL, Connection, Engine, MetaData, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -94,10 +94,10 @@ class Database:
             with self.transaction() as connection:
                 migration.bring_up(connection, metadata, self.name)
 
-    def has_tables(self, metadata: MetaData) -> bool:
-        """Whether somebody has made these tables here before."""
+    def is_empty(self) -> bool:
+        """Whether nobody has made any tables here yet."""
         with self.reading() as connection:
-            return migration.revision(connection, metadata.info["history"]) is not None
+            return not inspect(connection).get_table_names()
 
     def close(self) -> None:
         """Close every connection."""

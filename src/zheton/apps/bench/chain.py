@@ -8,13 +8,15 @@ import asyncio
 import secrets
 import statistics
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from zheton.adapters.merchants_file import Merchants, load_merchants
+from zheton.adapters.storage.database import parse
+from zheton.adapters.storage.place import drop
 from zheton.adapters.tcp.link import IsoLink
 from zheton.apps.bench.audit import Sold, audit
 from zheton.apps.bench.cards import BenchCard, batches_of, cards_for, credential, fill, issue
@@ -31,6 +33,7 @@ from zheton.core.money import Money
 from zheton.core.token.batch import BATCH_SIZE
 from zheton.roles.acquirer.state import Sale
 
+PARTIES = ("vault", "issuer", "acquirer")
 NETWORK, TILL, HOST = "mastercard", "moscow", "127.0.0.1"
 AMOUNT_MINOR_MIN, AMOUNT_MINOR_MAX = 1_00, 500_00
 WARM_UP_MAX = 64  # debits that are made, checked and not timed: connections, pages, prepared SQL
@@ -48,6 +51,7 @@ class Load:
     cards: int = 256
     seconds: float = 60.0
     runs: int = 3
+    database: str = field(default="", repr=False)
 
 
 @dataclass
@@ -75,8 +79,8 @@ def bench_chain(load: Load) -> Report:
     runs: list[dict[str, float | None]] = []
     checks: list[Check] = []
     for _ in range(load.runs):
-        with TemporaryDirectory(prefix="zheton-bench-") as folder:
-            figures, held = _run(Installation(Path(folder)), load)
+        with _installed(load.database) as on:
+            figures, held = _run(on, load)
         runs.append(figures)
         checks += held
     settings: dict[str, Setting] = {
@@ -85,12 +89,33 @@ def bench_chain(load: Load) -> Report:
         "in_flight": load.in_flight,
         "cards": _cards(load),
         "network": NETWORK,
-        "store": "sqlite, WAL, synchronous=FULL, one file a party",
+        "store": (
+            "postgresql, synchronous_commit=on, one schema a party"
+            if load.database
+            else "sqlite, WAL, synchronous=FULL, one file a party"
+        ),
         "wires": "ISO 8583 over TCP on loopback, without TLS",
         "processes": 1,
         "load_generator": "in the same process; its time counts",
     }
     return Report("chain", median_of(runs), settings, checks)
+
+
+@contextmanager
+def _installed(database: str) -> Iterator[Installation]:
+    """A fresh installation; of a PostgreSQL, in schemas of its own, which are dropped again."""
+    with TemporaryDirectory(prefix="zheton-bench-") as folder:
+        if not database:
+            yield Installation(Path(folder))
+            return
+        schema = {"schema": f"zheton_bench_{secrets.token_hex(4)}"}
+        url = parse(database).update_query_dict(schema).render_as_string(hide_password=False)
+        on = Installation(Path(folder), database=url)
+        try:
+            yield on
+        finally:
+            for party in PARTIES:
+                drop(on.place(party))
 
 
 def _run(on: Installation, load: Load) -> tuple[dict[str, float | None], list[Check]]:

@@ -35,10 +35,13 @@ def chain(
     cards: Annotated[int, typer.Option(min=1, max=5000, help="Cards that pay, at least.")] = 256,
     seconds: Annotated[float, typer.Option(min=0.1, help="End a run after this long.")] = 60.0,
     runs: Annotated[int, typer.Option(min=1, max=99, help="Runs; medians are told.")] = 3,
+    database: Annotated[
+        str, typer.Option(help="A PostgreSQL instead of SQLite: postgresql://user@host/name.")
+    ] = "",
     as_json: _Json = False,
 ) -> None:
     """Whole debits through acquirer, network, token service and issuer, every commit flushed."""
-    present(bench_chain(Load(count, in_flight, cards, seconds, runs)), as_json=as_json)
+    present(bench_chain(Load(count, in_flight, cards, seconds, runs, database)), as_json=as_json)
 
 
 @app.command()

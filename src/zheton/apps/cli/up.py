@@ -32,6 +32,12 @@ def up(
     policy: Annotated[
         Path | None, typer.Option(help="A rollout file instead of mi-pay-2019.")
     ] = None,
+    database: Annotated[
+        str,
+        typer.Option(
+            help="Where the tables lie instead of --data: postgresql://user@host/name, or sqlite."
+        ),
+    ] = "",
     passphrase_file: Annotated[
         Path | None,
         typer.Option(help="A file with the passphrase of sealed keys; else ZHETON_PASSPHRASE."),
@@ -39,7 +45,9 @@ def up(
 ) -> None:
     """Run everything: issuer, token service, network, acquirer, wallet, bands, tills, console."""
     quiet()
-    installation = Installation(data, policy, passphrase=AskedPassphrase(passphrase_file))
+    installation = Installation(
+        data, policy, passphrase=AskedPassphrase(passphrase_file), database=database
+    )
     asyncio.run(_run(installation, port))
 
 
