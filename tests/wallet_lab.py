@@ -1,6 +1,7 @@
 """A bank, a token service and a wallet behind their real doors, for the tests of the wallet."""
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from zheton.adapters.app_key import AppSeal, fresh_app_key, open_for_app, public_part
 from zheton.adapters.clock import ManualClock
 from zheton.adapters.datafiles import load_policy, load_schemes
 from zheton.adapters.device_files import device_named, load_devices
@@ -27,7 +29,7 @@ from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.issuer import IssuerDatabase
 from zheton.adapters.storage.vault import SqlVault
 from zheton.adapters.storage.wallet import WalletDatabase
-from zheton.apps.companion import Companion, entry_form
+from zheton.apps.companion import Companion, Owner, entry_form
 from zheton.apps.http.tsp import token_service_app
 from zheton.apps.http.wallet import wallet_app
 from zheton.core.errors import UnreachableError
@@ -47,6 +49,7 @@ from zheton.roles.wallet.desk import WalletDesk
 PANS = {cardholder.id: cardholder.pan.reveal() for cardholder in bundled().cardholders}
 ANNA, BORIS, VERA, LI = (PANS[name] for name in ("anna", "boris", "vera", "li"))
 EXPIRY = "12/29"
+SERIAL = bytes(range(10))
 NOW = datetime(2019, 9, 2, 9, 0, tzinfo=UTC)
 TSP_SECRET, NOTIFIER_SECRET = "wallet-at-the-token-service" * 2, "token-service-at-the-wallet" * 2
 LIMITS = {"": Limits("643", 5_000_000, 15_000_000, 50)}
@@ -73,6 +76,17 @@ class InProcess(httpx.BaseTransport):
 def in_process(app: FastAPI) -> httpx.Client:
     """A client of an application in this process."""
     return httpx.Client(transport=InProcess(app), base_url="http://in-process")
+
+
+@cache
+def app_key() -> dict[str, Any]:
+    """The key pair of the lab's one phone."""
+    return fresh_app_key()
+
+
+def opened(sealed: str) -> dict[str, str]:
+    """An online number as that phone reads it."""
+    return dict(json.loads(open_for_app(sealed, app_key())))
 
 
 @cache
@@ -157,11 +171,14 @@ class Lab:
         assert found is not None
         return found[1]
 
-    def envelope(self, pan: str, expiry: str = EXPIRY) -> str:
-        """What the entry form makes of a card."""
-        return entry_form(pan, expiry, self.keys.envelope_key(), self.keys.envelope_thumbprint())
+    def envelope(self, pan: str, expiry: str = EXPIRY, serial: bytes = SERIAL) -> str:
+        """What the entry form makes of a card, for a chip and for the one phone of the lab."""
+        owner = Owner(serial.hex(), public_part(app_key()))
+        return entry_form(
+            pan, expiry, owner, self.keys.envelope_key(), self.keys.envelope_thumbprint()
+        )
 
-    def band(self, serial: bytes = bytes(range(10)), profile: str = "mi-band-4-nfc") -> Band:
+    def band(self, serial: bytes = SERIAL, profile: str = "mi-band-4-nfc") -> Band:
         """A band from the factory."""
         memory = TransientMemory()
         manufacture(memory, serial=serial, payment_keys=self.keys.device_keys(serial.hex()))
@@ -193,15 +210,15 @@ class App:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def enrol(self, pan: str = ANNA, region: str = "RU") -> str:
-        """The id of a card that is enrolled and waits for its code."""
-        body = {"encryptedData": self.lab.envelope(pan), "region": region}
+    def enrol(self, pan: str = ANNA, region: str = "RU", serial: bytes = SERIAL) -> str:
+        """The id of a card that is enrolled for a chip and waits for its code."""
+        body = {"encryptedData": self.lab.envelope(pan, serial=serial), "region": region}
         card = self.post(f"/v1/users/{self.user}/creditCards", body, 201)
         return str(card["id"])
 
-    def active_card(self, pan: str = ANNA, region: str = "RU") -> str:
+    def active_card(self, pan: str = ANNA, region: str = "RU", serial: bytes = SERIAL) -> str:
         """The id of a card whose code was typed."""
-        card = self.enrol(pan, region)
+        card = self.enrol(pan, region, serial)
         self.post(f"/v1/creditCards/{card}/verify", {"code": self.lab.code()})
         return card
 
@@ -238,7 +255,7 @@ def _build(databases: dict[str, Database], clock: ManualClock) -> Lab:
     enrol(file.cardholders, bank, accounts, clock.now())
     keys, vault = vault_keys(), SqlVault(databases["vault"])
     link = BankLink(bank, accounts, outbox, clock)
-    desk = TokenDesk(keys, vault, link, rules(), SeededEntropy(1))
+    desk = TokenDesk(keys, vault, link, rules(), SeededEntropy(1), AppSeal())
     tsp = token_service_app(
         desk, keys.envelope_key(), keys.envelope_thumbprint(), clock, TSP_SECRET
     )

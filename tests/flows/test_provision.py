@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.wallet_lab import ANNA, LI, NOW, App, Band, Lab, lab
+from tests.wallet_lab import ANNA, LI, NOW, App, Band, Lab, lab, opened
 from zheton.adapters.terminal_file import load_terminal
 from zheton.core.country import country
 from zheton.core.debit import Admitted, Debit, Place
@@ -261,7 +261,7 @@ def test_neither_card_number_nor_key_is_in_the_wallet(tmp_path: Path) -> None:
         app, band, device = provisioned_band(world)
         card = app.get(f"/v1/users/{app.user}/creditCards")[0]["id"]
         body = {"deviceId": device, "amountMinor": 10_000, "currency": "RUB", "merchant": "SHOP"}
-        online = app.post(f"/v1/creditCards/{card}/transact", body)
+        online = opened(app.post(f"/v1/creditCards/{card}/transact", body)["encryptedPayload"])
         credentials = [
             credential
             for one in band.element._chip.state.cards
@@ -291,7 +291,7 @@ def test_neither_card_number_nor_key_is_in_the_wallet(tmp_path: Path) -> None:
 def online_debit(world: Lab, app: App, device: str, card: str) -> Debit:
     """A debit in a web shop by a new number of 350 RUB for five minutes."""
     body = {"deviceId": device, "amountMinor": 35_000, "currency": "RUB", "minutes": 5}
-    made = app.post(f"/v1/creditCards/{card}/transact", body)
+    made = opened(app.post(f"/v1/creditCards/{card}/transact", body)["encryptedPayload"])
     at = world.network_side.locate(made["number"])
     assert at is not None
     return Debit(

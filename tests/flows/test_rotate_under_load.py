@@ -18,8 +18,7 @@ from zheton.core.token.batch import BATCH_SIZE, Batch
 from zheton.roles.network.authorise import authorise
 from zheton.roles.network.complete import Answered, complete
 from zheton.roles.network.state import Forward
-from zheton.roles.tsp import rotate
-from zheton.roles.tsp.desk import TokenDesk
+from zheton.roles.tsp import identify, rotate
 from zheton.roles.tsp.rotate import reindex_cards, reseal_cards
 from zheton.roles.tsp.service import TokenService
 
@@ -91,10 +90,11 @@ def till(bench: VaultBench) -> Iterator[Till]:
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VaultBench]:
     """A vault whose key ring is a file, so that another process can rotate it."""
     monkeypatch.setattr(rotate, "GROUP_MAX", 3)
+    monkeypatch.setattr(identify, "CLAIMS_MAX", 1_000_000)  # each lease is of a new claim here
     database = Database(f"sqlite:///{tmp_path / 'vault.db'}")
     made = VaultBench(database, replace(RULES, limits={"": RICH}))
     made.keys = open_keys(tmp_path / "vault.keys", KeySettings(BINS, "2019", AskedPassphrase()))
-    made.desk = TokenDesk(made.keys, made.vault, made.bank, made.rules, made.entropy)
+    made.desk = replace(made.desk, keys=made.keys, vault=made.vault)
     made.tokens = TokenService(made.keys, made.vault, made.rules)
     made.switch = replace(made.switch, tokens=made.tokens)
     for serial in range(1, CARDS + 1):

@@ -7,6 +7,7 @@ believed that the number is nowhere else.
 import base64
 import json
 import logging
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -147,6 +148,15 @@ def test_the_card_number_crosses_where_it_may_and_nowhere_else(journey: Evidence
     )
     assert len(outside) > 40
     assert not [c for c in outside if found(c.data, CANARY) or found(c.note.encode(), CANARY)]
+
+
+def test_the_wallet_carries_no_number_that_pays(journey: Evidence) -> None:
+    told = " ".join(leg.text for leg in journey.told if leg.name in ("tap", "online"))
+    numbers = re.findall(r"number ([0-9]{16})", told)
+    assert len(set(numbers)) == 2
+    carried = list(journey.between("wallet"))
+    assert len(carried) > 10
+    assert not [c for c in carried for number in numbers if found(c.data, number)]
 
 
 def test_every_party_was_listened_to(journey: Evidence) -> None:

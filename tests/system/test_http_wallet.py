@@ -11,9 +11,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from tests.wallet_lab import ANNA, NOTIFIER_SECRET, NOW, TSP_SECRET, App, Lab, lab
+from tests.wallet_lab import ANNA, NOTIFIER_SECRET, NOW, TSP_SECRET, App, Lab, app_key, lab
+from zheton.adapters.app_key import public_part
 from zheton.adapters.http_tsp import HttpTokenService, ask
-from zheton.apps.companion import Companion, entry_form
+from zheton.apps.companion import Companion, Owner, entry_form
 from zheton.apps.http.serving import HttpServer
 from zheton.apps.http.wallet import wallet_app
 from zheton.core.errors import RefusedError, UnreachableError
@@ -111,14 +112,15 @@ def notify(town: Town, *notices: dict[str, Any], secret: str = NOTIFIER_SECRET) 
 
 def test_a_band_is_filled_over_sockets(town: Town, anna: App) -> None:
     key = anna.get("/v1/encryption-key")
-    sealed = entry_form(ANNA, "12/29", key["jwk"], town.lab.keys.envelope_thumbprint())
+    band = town.lab.band()
+    owner = Owner(band.serial.hex(), public_part(app_key()))
+    sealed = entry_form(ANNA, "12/29", owner, key["jwk"], town.lab.keys.envelope_thumbprint())
     body = {"encryptedData": sealed, "region": "RU", "title": "Зарплатная"}
     card = anna.post(f"/v1/users/{anna.user}/creditCards", body, 201)
     assert (card["status"], card["last4"], card["title"]) == ("identifying", "0010", "Зарплатная")
     assert card["delivery"] == "SMS +7 *** ***-12-34"
     verified = anna.post(f"/v1/creditCards/{card['id']}/verify", {"code": town.lab.code()})
     assert verified["status"] == "active"
-    band = town.lab.band()
     device = anna.register(band)
     assert [each["id"] for each in anna.get(f"/v1/users/{anna.user}/devices")] == [device]
     companion = Companion(anna.http, band.transmit)

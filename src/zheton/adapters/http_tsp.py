@@ -120,8 +120,7 @@ class HttpTokenService:
             expires_at = datetime.fromisoformat(_field(answer, "expiresAt", str))
         except ValueError:
             raise _strange("expiresAt") from None
-        number, expiry, code = (_field(answer, name, str) for name in ("number", "expiry", "code"))
-        return OnlineNumber(number, expiry, code, expires_at)
+        return OnlineNumber(_field(answer, "encryptedPayload", str), expires_at)
 
 
 def ask(

@@ -6,7 +6,7 @@ token service, and the card number is gone once the envelope is closed.
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,7 +105,17 @@ class Companion:
         return Response.decode(answer)
 
 
-def entry_form(pan: str, expiry: str, public_key: dict[str, Any], thumbprint: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """For what a card is added: a chip by its serial number (hex), a phone by its public JWK."""
+
+    device: str
+    app_key: Mapping[str, str]
+
+
+def entry_form(
+    pan: str, expiry: str, owner: Owner, public_key: dict[str, Any], thumbprint: str
+) -> str:
     """What the cardholder types (expiry MM/YY), sealed to the token service's pinned key.
 
     EncodeError for a mistyped card number or date, VerificationError for another key: then
@@ -115,7 +125,12 @@ def entry_form(pan: str, expiry: str, public_key: dict[str, Any], thumbprint: st
     digits = month + year
     if not (slash and len(month) == len(year) == 2 and digits.isascii() and digits.isdigit()):
         raise EncodeError("it is written MM/YY", field="expiry date")
-    content = {"pan": Pan(pan).reveal(), "expiry": f"{month}/{year}"}
+    content = {
+        "pan": Pan(pan).reveal(),
+        "expiry": f"{month}/{year}",
+        "device": owner.device,
+        "appKey": dict(owner.app_key),
+    }
     return seal_envelope(json.dumps(content).encode(), public_key, thumbprint)
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import httpx
 
+from zheton.adapters.app_key import AppSeal
 from zheton.adapters.http_tsp import HttpTokenService
 from zheton.adapters.merchants_file import load_merchants
 from zheton.adapters.tcp.link import IsoLink
@@ -114,7 +115,7 @@ class Parties:
     def token_service(self, port: int, line: IssuerLine) -> HttpServer:
         """The token service's door for wallets."""
         on, keys = self.on, self.on.keys
-        desk = TokenDesk(keys, on.vault, line, on.rules, on.entropy, on.who("tsp"))
+        desk = TokenDesk(keys, on.vault, line, on.rules, on.entropy, AppSeal(), on.who("tsp"))
         key, thumbprint = keys.envelope_key(), keys.envelope_thumbprint()
         app = token_service_app(desk, key, thumbprint, on.clock, on.wallet_secret())
         tell_health(app, {"issuer": lambda: line.link.is_up})

@@ -1,5 +1,6 @@
 """The app's part: what it says before it fetches a package, and where it stops."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import httpx
 import pytest
 
 from tests.wallet_lab import ANNA, vault_keys
-from zheton.apps.companion import Companion, entry_form
+from zheton.apps.companion import Companion, Owner, entry_form
 from zheton.core.errors import (
     DecodeError,
     EncodeError,
@@ -18,6 +19,7 @@ from zheton.core.errors import (
 from zheton.core.scp03.initialize import InitializeUpdateResponse
 
 OK = b"\x90\x00"
+OWNER = Owner("00" * 10, {"kty": "EC", "crv": "P-256", "x": "A" * 43, "y": "B" * 43})
 GIVEN = {"commit": 3, "creditCard": "c" * 32, "commands": ["00A40400", "8050000000"], "numbers": 64}
 
 
@@ -95,9 +97,14 @@ def test_a_chip_without_the_domain_is_no_band_of_ours(
 def test_an_envelope_opens_for_the_vault_alone() -> None:
     keys = vault_keys()
     sealed = entry_form(
-        "5413 3300 8960 0010", "12 / 29", keys.envelope_key(), keys.envelope_thumbprint()
+        "5413 3300 8960 0010", "12 / 29", OWNER, keys.envelope_key(), keys.envelope_thumbprint()
     )
-    assert keys.open_envelope(sealed) == b'{"pan": "5413330089600010", "expiry": "12/29"}'
+    assert json.loads(keys.open_envelope(sealed)) == {
+        "pan": "5413330089600010",
+        "expiry": "12/29",
+        "device": OWNER.device,
+        "appKey": OWNER.app_key,
+    }
     assert ANNA not in sealed
 
 
@@ -105,13 +112,13 @@ def test_an_envelope_opens_for_the_vault_alone() -> None:
 def test_a_date_that_is_none_is_refused(expiry: str) -> None:
     keys = vault_keys()
     with pytest.raises(EncodeError, match="MM/YY"):
-        entry_form(ANNA, expiry, keys.envelope_key(), keys.envelope_thumbprint())
+        entry_form(ANNA, expiry, OWNER, keys.envelope_key(), keys.envelope_thumbprint())
 
 
 def test_a_mistyped_number_and_a_strange_key_stop_in_the_form() -> None:
     keys = vault_keys()
     with pytest.raises(EncodeError) as refused:
-        entry_form(ANNA[:-1] + "1", "12/29", keys.envelope_key(), keys.envelope_thumbprint())
+        entry_form(ANNA[:-1] + "1", "12/29", OWNER, keys.envelope_key(), keys.envelope_thumbprint())
     assert ANNA[:-1] not in str(refused.value)
     with pytest.raises(VerificationError, match="pinned"):
-        entry_form(ANNA, "12/29", keys.envelope_key(), "another")
+        entry_form(ANNA, "12/29", OWNER, keys.envelope_key(), "another")

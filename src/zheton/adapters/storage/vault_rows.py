@@ -91,10 +91,15 @@ def read_enrolment(row: Row) -> Enrolment:
         bucket=row["bucket"],
         card=row["card"],
         status=CardStatus(row["status"]),
+        region=row["region"],
+        expiry=row["expiry"],
+        device=row["device"],
+        app_key=row["app_key"],
         delivery=row["delivery"],
         code_mac=bytes(row["code_mac"]),
         code_until=from_ms(row["code_until_ms"]) if row["code_until_ms"] else None,
         tries_left=row["tries_left"],
+        issuer_told=bool(row["issuer_told"]),
     )
 
 

@@ -66,7 +66,14 @@ enrolment = Table(
     Column("code_mac", LargeBinary, nullable=False),
     Column("code_until_ms", BigInteger, nullable=False),
     Column("tries_left", SmallInteger, nullable=False),
+    Column("region", String(2), nullable=False),
+    Column("expiry", String(4), nullable=False),
+    Column("device", String(20), nullable=False),
+    Column("app_key", String(160), nullable=False),
+    Column("issuer_told", Boolean, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
     Column("changed_ms", BigInteger, nullable=False),
+    Index("enrolment_of_card", "bucket", "card", "made_ms"),
     sqlite_with_rowid=False,
 )
 

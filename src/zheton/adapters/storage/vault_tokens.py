@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, text, update
 
 from zheton.adapters.storage import audit_append
 from zheton.adapters.storage import vault_sqlite as sql
@@ -20,7 +20,7 @@ from zheton.adapters.storage.vault_tables import (
 from zheton.core.debit import Location
 from zheton.core.token.audit.entry import Resolution
 from zheton.core.token.batch import BUCKETS, Batch
-from zheton.core.token.domain import Device
+from zheton.core.token.domain import Device, Limits
 from zheton.core.token.lifecycle import BatchStatus
 from zheton.roles.tsp.state import Card, Enrolment, OnlineNumber, RegisteredDevice
 
@@ -61,26 +61,30 @@ class TokenTx:
             expiry=new.expiry,
             sealed_pan=new.sealed_pan,
             pan_key_version=new.pan_key_version,
-            limit_currency=new.limits.currency,
-            debit_max_minor=new.limits.debit_max_minor,
-            day_max_minor=new.limits.day_max_minor,
-            debits_per_day=new.limits.debits_per_day,
+            **_limits(new.limits),
             changed_ms=to_ms(at),
         )
         self._index(new, pan_index)
 
-    def renew_card(self, known: Card, at: datetime) -> None:
-        """Expiry and ciphertext of a card that is enrolled again."""
+    def renew_card(
+        self, known: Card, expiry: str, region: str, limits: Limits, at: datetime
+    ) -> None:
+        """Another expiry; region and limits too where the card has none yet."""
+        this = update(card).where(card.c.bucket == known.bucket, card.c.card == known.id)
+        self.connection.execute(this.values(expiry=expiry, changed_ms=to_ms(at)))
         self.connection.execute(
-            update(card)
-            .where(card.c.bucket == known.bucket, card.c.card == known.id)
-            .values(
-                expiry=known.expiry,
-                sealed_pan=known.sealed_pan,
-                pan_key_version=known.pan_key_version,
-                changed_ms=to_ms(at),
-            )
+            this.where(card.c.region == "").values(region=region, **_limits(limits))
         )
+
+    def count_claims(self, known: Card, since: datetime) -> int:
+        """How many claims to a card were made since a moment, whatever became of them."""
+        count = (
+            select(func.count())
+            .select_from(enrolment)
+            .where(enrolment.c.bucket == known.bucket, enrolment.c.card == known.id)
+            .where(enrolment.c.made_ms > to_ms(since))
+        )
+        return int(self.connection.execute(count).scalar_one())
 
     def card(self, card_id: str) -> Card | None:
         """A card by its id, which begins with its bucket."""
@@ -125,6 +129,11 @@ class TokenTx:
             enrolment=new.id,
             card=new.card,
             delivery=new.delivery,
+            region=new.region,
+            expiry=new.expiry,
+            device=new.device,
+            app_key=new.app_key,
+            made_ms=to_ms(at),
             **_claim(new, at),
         )
 
@@ -274,6 +283,15 @@ class TokenTx:
         return self.connection.execute(statement).mappings().first()
 
 
+def _limits(limits: Limits) -> dict[str, Any]:
+    return {
+        "limit_currency": limits.currency,
+        "debit_max_minor": limits.debit_max_minor,
+        "day_max_minor": limits.day_max_minor,
+        "debits_per_day": limits.debits_per_day,
+    }
+
+
 def _claim(claim: Enrolment, at: datetime) -> dict[str, Any]:
     """What of an enrolment changes."""
     return {
@@ -281,6 +299,7 @@ def _claim(claim: Enrolment, at: datetime) -> dict[str, Any]:
         "code_mac": claim.code_mac,
         "code_until_ms": to_ms(claim.code_until) if claim.code_until else 0,
         "tries_left": claim.tries_left,
+        "issuer_told": claim.issuer_told,
         "changed_ms": to_ms(at),
     }
 

@@ -4,12 +4,12 @@ Everything goes the way that a wallet's cards go, but for the wires: the bank is
 process, and the codes that it sends are read from the lab's telephone.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from zheton.adapters.keys.envelope import seal_envelope
+from zheton.adapters.app_key import AppSeal, fresh_app_key, public_part
+from zheton.apps.companion import Owner, entry_form
 from zheton.apps.wiring import Installation
 from zheton.core.decline import Decline
 from zheton.core.emv.keys import session_key
@@ -64,17 +64,17 @@ def issue(on: Installation, count: int) -> Iterator[BenchCard]:
     """New cards, one at a time, each on a band of its own."""
     holders = [_cardholder(number) for number in range(count)]
     enrol(holders, on.bank, on.issuer, on.clock.now())
-    desk = desk_of(on)
+    desk, app_key = desk_of(on), public_part(fresh_app_key())
     for holder in holders:
-        enrolment = _enrolled(on, desk, holder)
         device = RegisteredDevice(on.entropy.take(16).hex(), on.entropy.take(10).hex(), Device.BAND)
         register(on.vault, device)
+        enrolment = _enrolled(on, desk, holder, Owner(device.serial, app_key))
         yield BenchCard(holder.id, enrolment, device)
 
 
 def desk_of(on: Installation) -> TokenDesk:
     """The token service's desk for wallets."""
-    return TokenDesk(on.keys, on.vault, BankInProcess(on), on.rules, on.entropy)
+    return TokenDesk(on.keys, on.vault, BankInProcess(on), on.rules, on.entropy, AppSeal())
 
 
 def fill(on: Installation, card: BenchCard, *, counter: int = 0, batches: int = 1) -> Package:
@@ -89,7 +89,7 @@ def fill(on: Installation, card: BenchCard, *, counter: int = 0, batches: int = 
     )
     if isinstance(package, Decline):
         raise ConflictError(f"The bench's card gets no numbers: {package.text}")
-    provisioned(on.vault, card.enrolment.id)
+    provisioned(desk_of(on), card.enrolment.id, on.clock.now())
     return package
 
 
@@ -130,17 +130,25 @@ def _cardholder(number: int) -> Cardholder:
     )
 
 
-def _enrolled(on: Installation, desk: TokenDesk, holder: Cardholder) -> Enrolment:
-    typed = {"pan": holder.pan.reveal(), "expiry": f"{holder.expiry[2:]}/{holder.expiry[:2]}"}
-    envelope = seal_envelope(
-        json.dumps(typed).encode(), on.keys.envelope_key(), on.keys.envelope_thumbprint()
+def _enrolled(on: Installation, desk: TokenDesk, holder: Cardholder, owner: Owner) -> Enrolment:
+    envelope = entry_form(
+        holder.pan.reveal(),
+        f"{holder.expiry[2:]}/{holder.expiry[:2]}",
+        owner,
+        on.keys.envelope_key(),
+        on.keys.envelope_thumbprint(),
     )
     tokenised = tokenise(desk, envelope, REGION, on.clock.now())
     if isinstance(tokenised, Decline):
         raise ConflictError(f"The bench's card is not enrolled: {tokenised.text}")
     code = _CODE.findall(on.outbox.letters()[-1].text)[0]
     active = activate(
-        tokenised.enrolment.id, code, keys=on.keys, vault=on.vault, now=on.clock.now()
+        tokenised.enrolment.id,
+        code,
+        keys=on.keys,
+        vault=on.vault,
+        rules=on.rules,
+        now=on.clock.now(),
     )
     if isinstance(active, Decline):
         raise ConflictError(f"The bench's card is not activated: {active.text}")

@@ -17,7 +17,8 @@ Envelope = Annotated[
     Field(
         max_length=4096,
         pattern=r"^[0-9A-Za-z_-]*(\.[0-9A-Za-z_-]*){4}$",
-        description="compact JWE (RSA-OAEP-256, A256GCM) of JSON with `pan` and `expiry` (MM/YY)",
+        description="compact JWE (RSA-OAEP-256, A256GCM) of JSON with `pan`, `expiry` (MM/YY), "
+        "`device` (the chip's serial number) and `appKey` (the phone's public key, a JWK on P-256)",
     ),
 ]
 Region = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
@@ -65,11 +66,12 @@ class Limit(Body):
 
 
 class OnlineNumberAnswer(Answer):
-    """What the cardholder types into a shop's form; `expiry` is YYMM."""
+    """What the cardholder types into a shop's form, sealed to the phone that the card came from.
 
-    number: str
-    expiry: str
-    code: str
+    A JWE (ECDH-ES+A256KW, A256GCM) of JSON with `number`, `expiry` (YYMM) and `code`.
+    """
+
+    encryptedPayload: str
     expiresAt: datetime
 
 

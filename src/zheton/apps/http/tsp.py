@@ -165,7 +165,9 @@ def _enrolment(app: FastAPI, desk: TokenDesk, clock: Clock) -> None:
     def activate_token(body: ActivateBody) -> TokenAnswer | JSONResponse:
         """Activate a token with the code that its cardholder got."""
         token, code = body.tokenUniqueReference, body.code
-        done = activate(token, code, keys=desk.keys, vault=desk.vault, now=clock.now())
+        done = activate(
+            token, code, keys=desk.keys, vault=desk.vault, rules=desk.rules, now=clock.now()
+        )
         if isinstance(done, Decline):
             return declined(done)
         return _token(*look_up(desk.vault, token))
@@ -203,12 +205,12 @@ def _numbers(app: FastAPI, desk: TokenDesk, clock: Clock) -> None:
     @app.post("/v1/provisioned")
     def provisioned_device(body: TokenReference) -> Done:
         """The chip has taken what was last provisioned."""
-        provisioned(desk.vault, body.tokenUniqueReference)
+        provisioned(desk, body.tokenUniqueReference, clock.now())
         return Done()
 
     @app.post("/v1/transact", response_model=OnlineNumberAnswer)
     def transact_online(body: TransactBody) -> OnlineNumberAnswer | JSONResponse:
-        """A number for one debit in a web shop: for the cardholder's eyes only."""
+        """A number for one debit in a web shop, sealed to its cardholder's phone."""
         made = transact(
             desk,
             body.tokenUniqueReference,
@@ -220,9 +222,7 @@ def _numbers(app: FastAPI, desk: TokenDesk, clock: Clock) -> None:
         )
         if isinstance(made, Decline):
             return declined(made)
-        return OnlineNumberAnswer(
-            number=made.number, expiry=made.expiry, code=made.code, expiresAt=made.expires_at
-        )
+        return OnlineNumberAnswer(encryptedPayload=made.jwe, expiresAt=made.expires_at)
 
 
 def _standing(app: FastAPI, desk: TokenDesk, clock: Clock) -> None:
@@ -260,7 +260,7 @@ def _token(enrolment: Enrolment, card: Card) -> TokenAnswer:
         status=enrolment.status,
         network=card.network,
         panSuffix=card.last4,
-        expiry=card.expiry,
+        expiry=enrolment.expiry,
         paymentAccountReference=card.par,
         delivery=enrolment.delivery,
     )

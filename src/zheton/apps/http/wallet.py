@@ -159,7 +159,7 @@ def _online(app: FastAPI, desk: WalletDesk, me: Caller) -> None:
     def online(
         c: CardId, body: OnlineBody, user: Annotated[User, Depends(me)]
     ) -> OnlineNumberAnswer:
-        """A number for one debit in a web shop: shown once and kept nowhere."""
+        """A number for one debit in a web shop: only the user's phone opens it."""
         made = transact(
             desk,
             user,
@@ -169,9 +169,7 @@ def _online(app: FastAPI, desk: WalletDesk, me: Caller) -> None:
             merchant=body.merchant,
             minutes=body.minutes,
         )
-        return OnlineNumberAnswer(
-            number=made.number, expiry=made.expiry, code=made.code, expiresAt=made.expires_at
-        )
+        return OnlineNumberAnswer(encryptedPayload=made.sealed, expiresAt=made.expires_at)
 
     @app.get("/v1/creditCards/{c}/transactions")
     def transactions(

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from zheton.apps.http.browser import BrowserGuard
 from zheton.apps.http.door import door
 from zheton.apps.lab.front import Front
+from zheton.apps.lab.people import GUEST
 from zheton.apps.lab.taps import TapRuns
 from zheton.core.errors import NotFoundError
 
@@ -109,7 +110,13 @@ def _page(app: FastAPI, front: Front) -> None:
 def _cards(app: FastAPI, front: Front) -> None:
     @app.get("/api/enrolment-key")
     def enrolment_key() -> dict[str, Any]:
-        return {"jwk": front.lab.envelope_key, "thumbprint": front.lab.thumbprint}
+        owner = front.people.phone(GUEST).owner
+        return {
+            "jwk": front.lab.envelope_key,
+            "thumbprint": front.lab.thumbprint,
+            "device": owner.device,
+            "appKey": dict(owner.app_key),
+        }
 
     @app.post("/api/cards")
     async def add_card(card: NewCard) -> dict[str, Any]:

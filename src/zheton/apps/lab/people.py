@@ -7,6 +7,7 @@ is filled over its host interface. A second start finds them as they were.
 import asyncio
 import json
 import re
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ class People:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._phones: dict[str, Phone] = {}
+        self._opening = threading.Lock()
 
     async def start(self) -> None:
         """Nothing to start: phones open when they are first used."""
@@ -60,13 +62,14 @@ class People:
 
     def phone(self, name: str) -> Phone:
         """A person's phone; a new one signs up. Blocks."""
-        if name not in self._phones:
-            lab = self._lab
-            band = open_band(lab.installation, name)
-            wallet = lab.client("companion", "wallet", lab.wallet.url)
-            folder = lab.installation.data / "phones"
-            self._phones[name] = open_phone(name, folder, wallet, band, lab.trace, lab.clock)
-        return self._phones[name]
+        with self._opening:  # two pages may ask for one phone at once
+            if name not in self._phones:
+                lab = self._lab
+                band = open_band(lab.installation, name)
+                wallet = lab.client("companion", "wallet", lab.wallet.url)
+                folder = lab.installation.data / "phones"
+                self._phones[name] = open_phone(name, folder, wallet, band, lab.trace, lab.clock)
+            return self._phones[name]
 
     def settle_in(self, residents: Sequence[Resident] = RESIDENTS) -> None:
         """Enrol and fill whoever has no card yet. Blocks."""

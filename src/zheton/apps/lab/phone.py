@@ -1,19 +1,21 @@
 """A person of the lab: a phone with the app on it, a band on the wrist, and cards in the hand.
 
-What the phone knows it learned over HTTP; what it keeps is a user id, a token and a device id.
+What the phone knows it learned over HTTP; what it keeps is a user id, a token, a device id and the
+private key to which the vault seals online numbers.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from zheton.adapters.app_key import fresh_app_key, open_for_app, public_part
 from zheton.adapters.clock import SystemClock
 from zheton.adapters.http_tsp import ask, error_of
 from zheton.adapters.secret_file import write_private
-from zheton.apps.companion import Companion, Synced, entry_form
+from zheton.apps.companion import Companion, Owner, Synced, entry_form
 from zheton.apps.lab.till import TracedCard
 from zheton.apps.trace import Crossing, Trace
 from zheton.apps.wiring import Band
@@ -29,8 +31,9 @@ class Account:
     """What the app keeps between two starts."""
 
     user: str
-    token: str
+    token: str = field(repr=False)
     device: str
+    app_key: dict[str, Any] = field(repr=False)
 
 
 class Phone:
@@ -48,11 +51,16 @@ class Phone:
         # What crossed when a card was enrolled in this run: part of who saw what at its debits.
         self.enrolled: dict[str, list[Crossing]] = {}
 
+    @property
+    def owner(self) -> Owner:
+        """What goes into a card's envelope besides the card: this band, this phone."""
+        return Owner(self.band.serial, public_part(self.account.app_key))
+
     def type_card(self, pan: Pan, expiry: str, key: dict[str, Any], thumbprint: str) -> str:
         """The cardholder types a card into the entry form; what leaves it is a JWE."""
         typed = json.dumps({"pan": pan.reveal(), "expiry": expiry}).encode()
         self._trace.record("cardholder", "entry form", "typed", typed, "card")
-        sealed = entry_form(pan.reveal(), expiry, key, thumbprint)
+        sealed = entry_form(pan.reveal(), expiry, self.owner, key, thumbprint)
         self._trace.record("entry form", "companion", "internal", sealed.encode(), "JWE")
         return sealed
 
@@ -87,7 +95,10 @@ class Phone:
         )
 
     def online_number(self, card: str, limit: Money, merchant: str) -> dict[str, Any]:
-        """A number for one purchase in a web shop, for five minutes."""
+        """A number for one purchase in a web shop, for five minutes: `number`, `expiry`, `code`.
+
+        Nobody on the way could read it; VerificationError if it is not sealed to this phone.
+        """
         body = {
             "deviceId": self.account.device,
             "amountMinor": limit.minor,
@@ -95,7 +106,10 @@ class Phone:
             "merchant": merchant,
             "minutes": 5,
         }
-        return ask(self._wallet, "POST", f"/v1/creditCards/{card}/transact", body)
+        answer = ask(self._wallet, "POST", f"/v1/creditCards/{card}/transact", body)
+        opened = open_for_app(str(answer.get("encryptedPayload")), self.account.app_key)
+        self._trace.record("companion", "cardholder", "internal", opened, "online number")
+        return dict(json.loads(opened))
 
     def history(self, card: str) -> list[dict[str, Any]]:
         """The card's debits as the wallet shows them, newest first."""
@@ -142,7 +156,7 @@ def open_phone(
     wallet.headers["authorization"] = f"Bearer {user['token']}"
     body = {"serial": band.serial, "profile": band.element.profile.name}
     device = ask(wallet, "POST", f"/v1/users/{user['id']}/devices", body)
-    account = Account(user["id"], user["token"], device["id"])
+    account = Account(user["id"], user["token"], device["id"], fresh_app_key())
     folder.mkdir(parents=True, exist_ok=True)
     write_private(path, json.dumps(asdict(account)))
     return Phone(name, wallet, account, band, trace, clock)

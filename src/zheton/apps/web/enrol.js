@@ -89,9 +89,9 @@ async function sendCard() {
 }
 
 async function sealed(card) {
-  const { jwk } = await get("/api/enrolment-key");
+  const { jwk, device, appKey } = await get("/api/enrolment-key");
   try {
-    return await encrypt(card, jwk, PINNED);
+    return await encrypt({ ...card, device, appKey }, jwk, PINNED);
   } catch (error) {
     if (error instanceof WrongKey) throw new Problem(text("problem.key"));
     throw error;

@@ -7,14 +7,15 @@ from datetime import datetime
 from zheton.core.decline import Decline, Reason
 from zheton.core.errors import ConflictError, NotFoundError
 from zheton.core.token.lifecycle import CardStatus
+from zheton.roles.tsp.identify import identified
 from zheton.roles.tsp.ports import Keys, Vault
-from zheton.roles.tsp.state import Enrolment
+from zheton.roles.tsp.state import Enrolment, Rules
 
 
 def activate(
-    enrolment_id: str, code: str, *, keys: Keys, vault: Vault, now: datetime
+    enrolment_id: str, code: str, *, keys: Keys, vault: Vault, rules: Rules, now: datetime
 ) -> Enrolment | Decline:
-    """The enrolment, active; or why the code was not accepted.
+    """The enrolment, active; or why the code was not accepted. The card takes up what it says.
 
     A try is used up, durably, before the code is looked at, so that stopping the process gives
     nobody another one. NotFoundError for an unknown enrolment, ConflictError for one that waits
@@ -24,7 +25,7 @@ def activate(
         found = tx.enrolment(enrolment_id)
         if found is None:
             raise NotFoundError("There is no such card; enrol it first.")
-        enrolment = found[0]
+        enrolment, card = found
         if enrolment.status is not CardStatus.IDENTIFYING or enrolment.code_until is None:
             raise ConflictError(f"The card is {enrolment.status} and waits for no code.")
         if enrolment.tries_left == 0:
@@ -40,6 +41,7 @@ def activate(
     with vault.transaction() as tx:
         if not tx.change_enrolment(tried, active, now):
             raise ConflictError("Another code was tried at the same moment; try again.")
+        identified(tx, rules, active, card, now)
     return active
 
 

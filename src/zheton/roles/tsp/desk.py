@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from zheton.roles.tsp.ports import Entropy, IssuerLink, Keys, Vault
+from zheton.roles.tsp.ports import AppSeal, Entropy, IssuerLink, Keys, Vault
 from zheton.roles.tsp.state import Rules
 
 
@@ -15,4 +15,5 @@ class TokenDesk:
     issuer: IssuerLink
     rules: Rules
     entropy: Entropy
+    app_seal: AppSeal
     who: str = "tsp"  # the party and its process, as the detokenisation log calls them

@@ -11,6 +11,7 @@ from zheton.core.scheme import Cipher
 from zheton.core.scp03.keys import StaticKeys
 from zheton.core.token.audit.entry import Resolution
 from zheton.core.token.batch import Batch
+from zheton.core.token.domain import Limits
 from zheton.core.token.lifecycle import BatchStatus
 from zheton.core.token.number import TokenRange
 from zheton.core.token.pan import Pan
@@ -66,6 +67,13 @@ class Entropy(Protocol):
         """`count` unpredictable bytes."""
 
 
+class AppSeal(Protocol):
+    """Sealing to the phones of cardholders."""
+
+    def seal(self, app_key: str, content: bytes) -> str:
+        """A compact JWE to a public key (JWK in JSON); EncodeError if it is none."""
+
+
 class IssuerLink(Protocol):
     """The way to a card's issuer, through the network."""
 
@@ -82,8 +90,13 @@ class VaultTx(Protocol):
     def add_card(self, card: Card, pan_index: bytes, at: datetime) -> None:
         """A new card and its entry in the index."""
 
-    def renew_card(self, card: Card, at: datetime) -> None:
-        """Expiry and ciphertext of a card that is enrolled again."""
+    def renew_card(
+        self, card: Card, expiry: str, region: str, limits: Limits, at: datetime
+    ) -> None:
+        """Another expiry; region and limits too where the card has none yet."""
+
+    def count_claims(self, card: Card, since: datetime) -> int:
+        """How many claims to a card were made since a moment, whatever became of them."""
 
     def reseal_card(self, before: Card, version: int, sealed: bytes) -> bool:
         """Write another ciphertext where it is still that of `before`; whether it did."""

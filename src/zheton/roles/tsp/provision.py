@@ -7,7 +7,8 @@ carry it as ciphertext.
 
 from calendar import monthrange
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from zheton.core.country import country
@@ -26,20 +27,22 @@ from zheton.core.emv.perso import (
     Dgi,
     store_data_commands,
 )
-from zheton.core.errors import NotFoundError
+from zheton.core.errors import NotFoundError, ZhetonError
 from zheton.core.policy.rule import Moment, Question
 from zheton.core.scheme import Scheme
 from zheton.core.scp03.channel import SecurityLevel
 from zheton.core.scp03.host import HostSession, initialize_update
 from zheton.core.scp03.keys import CHALLENGE_BYTES, derive_session, pseudo_random_challenge
+from zheton.core.token.audit.entry import Purpose, Resolution, unix_ms
 from zheton.core.token.batch import BATCH_SIZE, Batch, application_transaction_counter
 from zheton.core.token.domain import Channel
 from zheton.core.token.lifecycle import BatchStatus
 from zheton.roles.tsp.desk import TokenDesk
 from zheton.roles.tsp.examine import SEQUENCE
+from zheton.roles.tsp.identify import APPROVED, tokenisation
 from zheton.roles.tsp.lease import Use, lease
-from zheton.roles.tsp.ports import Keys, Vault, VaultTx
-from zheton.roles.tsp.standing import standing
+from zheton.roles.tsp.ports import Keys, VaultTx
+from zheton.roles.tsp.standing import own_device, standing
 from zheton.roles.tsp.state import Card, Enrolment, RegisteredDevice
 
 BATCHES_MAX = 4  # what one package may bring
@@ -68,18 +71,19 @@ def provision(
 
     Batches that were offered to this device and never confirmed come again before new ones are
     leased, so a package that was lost costs no numbers; a chip skips those that it has. The leases
-    are committed before the package exists. NotFoundError for an unknown enrolment or device,
+    are committed before the package exists. A chip that the card's owner did not name gets none:
+    Decline DOMAIN. NotFoundError for an unknown enrolment or device,
     ConflictError where the enrolment is not active.
     """
     with on.vault.transaction() as tx:
         enrolment, card = standing(tx, enrolment_id)
-        device = tx.device(device_id)
-        if device is None:
-            raise NotFoundError("There is no such device; register it first.")
+        device = own_device(tx, enrolment, device_id)
+        if isinstance(device, Decline):
+            return device
         decision = on.rules.policy.decide(
             Question(
                 Moment.PROVISIONING,
-                country(card.region),
+                country(enrolment.region),
                 card.network,
                 now.date(),
                 Channel.TILL,
@@ -101,13 +105,35 @@ def provision(
     return Package(_wrapped(on, device, counter, dgis), count * BATCH_SIZE)
 
 
-def provisioned(vault: Vault, enrolment_id: str) -> None:
-    """The chip has taken the package: what was offered is on it."""
-    with vault.transaction() as tx:
+def provisioned(on: TokenDesk, enrolment_id: str, now: datetime) -> None:
+    """The chip has taken the package: what was offered is on it, and the issuer hears of the first.
+
+    The issuer tells its cardholder. If it does not answer, the next package tells it; what is on
+    the chip stays there all the same.
+    """
+    with on.vault.transaction() as tx:
         found = tx.enrolment(enrolment_id)
         if found is None:
             raise NotFoundError("There is no such card; enrol it first.")
-        tx.set_batch_status(_offered(tx, found[0]), BatchStatus.PROVISIONED)
+        enrolment, card = found
+        offered = _offered(tx, enrolment)
+        tx.set_batch_status(offered, BatchStatus.PROVISIONED)
+        telling = bool(offered) and not enrolment.issuer_told
+        if telling:
+            purpose = Purpose.ENROLMENT
+            tx.log([Resolution(unix_ms(now), on.who, purpose, enrolment.id, card.id)])
+    if telling:
+        with suppress(ZhetonError):
+            _tell_issuer(on, enrolment, card, now)
+
+
+def _tell_issuer(on: TokenDesk, enrolment: Enrolment, card: Card, now: datetime) -> None:
+    """TCN: the tokenisation is complete."""
+    pan = on.keys.open_pan(card.pan_key_version, card.sealed_pan, card.bucket, card.id)
+    answer = on.issuer.exchange(pan, tokenisation(pan, card.expiry, "TCN", now, on.entropy))
+    if answer.text(39) == APPROVED:
+        with on.vault.transaction() as tx:
+            tx.change_enrolment(enrolment, replace(enrolment, issuer_told=True), now)
 
 
 def _offered(tx: VaultTx, enrolment: Enrolment) -> list[Batch]:
@@ -127,7 +153,7 @@ def _profile(scheme: Scheme, enrolment: Enrolment, card: Card) -> Dgi:
         par=card.par,
         priority=1,
         language=_LANGUAGE,
-        issuer_country=country(card.region).numeric,
+        issuer_country=country(enrolment.region).numeric,
         currency=card.limits.currency,
     )
     return Dgi(CARD_PROFILE, profile.encode())

@@ -3,10 +3,11 @@
 from dataclasses import replace
 from datetime import datetime
 
+from zheton.core.decline import Decline, Reason
 from zheton.core.errors import ConflictError, NotFoundError
 from zheton.core.token.lifecycle import BatchStatus, CardStatus, batch_may, card_may
 from zheton.roles.tsp.ports import Vault, VaultTx
-from zheton.roles.tsp.state import Card, Enrolment
+from zheton.roles.tsp.state import Card, Enrolment, RegisteredDevice
 
 _BATCHES_FOLLOW = {
     CardStatus.SUSPENDED: BatchStatus.SUSPENDED,
@@ -26,6 +27,20 @@ def standing(tx: VaultTx, enrolment_id: str) -> tuple[Enrolment, Card]:
     if card.status is not CardStatus.ACTIVE:
         raise ConflictError(f"The card is {card.status} at its issuer; no numbers are given out.")
     return enrolment, card
+
+
+def own_device(tx: VaultTx, enrolment: Enrolment, device_id: str) -> RegisteredDevice | Decline:
+    """The device that the enrolment's owner named, or why not; NotFoundError if there is none.
+
+    Whoever speaks for the wallet may register any chip and name it here.
+    """
+    device = tx.device(device_id)
+    if device is None:
+        raise NotFoundError("There is no such device; register it first.")
+    if device.serial != enrolment.device:
+        text = "The card was added for another device; add it again for this one."
+        return Decline(Reason.DOMAIN, text, "domain-device")
+    return device
 
 
 def look_up(vault: Vault, enrolment_id: str) -> tuple[Enrolment, Card]:

@@ -13,12 +13,15 @@ from zheton.core.token.lifecycle import CardStatus
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An enrolled card. The PAN is sealed and bound to bucket, id and key version."""
+    """An enrolled card. The PAN is sealed and bound to bucket, id and key version.
+
+    Region, expiry and limits are those of identified owners; the region is "" until there is one.
+    """
 
     id: str
     bucket: int
     network: str
-    region: str  # alpha-2: the cardholder's country
+    region: str  # alpha-2: the country of the first cardholder who was identified
     status: CardStatus
     par: str
     last4: str
@@ -34,16 +37,23 @@ class Enrolment:
 
     A card that two people enter has two enrolments, and each needs a code of its own. The code is
     kept as a MAC, good until `code_until` and for `tries_left` tries; `delivery` says how it went.
+    Numbers go to one chip, by its serial number `device`, and online ones to the phone that has
+    the private key of `app_key` (JWK); both came in the envelope.
     """
 
     id: str
     bucket: int
     card: str
     status: CardStatus
+    region: str  # alpha-2: the cardholder's country
+    expiry: str  # YYMM, the card's
+    device: str
+    app_key: str = field(repr=False)
     delivery: str = ""
     code_mac: bytes = field(default=b"", repr=False)
     code_until: datetime | None = None
     tries_left: int = 0
+    issuer_told: bool = False  # that it pays from a device now
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,16 @@
-"""An online number: the same kind of number, bound to an amount, some minutes and a shop."""
+"""An online number: the same kind of number, bound to an amount, some minutes and a shop.
 
-from dataclasses import dataclass, field
+It leaves the vault sealed to the phone whose key came with the card, so that the wallet carries
+it unread: whoever speaks for the wallet can ask for numbers and gets none that he could use.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from zheton.core.country import country
 from zheton.core.decline import Decline, Reason
 from zheton.core.emv.keys import session_key
-from zheton.core.errors import NotFoundError
 from zheton.core.money import Money
 from zheton.core.policy.rule import Moment, Question
 from zheton.core.token.batch import application_transaction_counter
@@ -15,7 +19,7 @@ from zheton.roles.tsp.desk import TokenDesk
 from zheton.roles.tsp.dynamic_code import dynamic_code
 from zheton.roles.tsp.examine import SEQUENCE
 from zheton.roles.tsp.lease import Use, lease
-from zheton.roles.tsp.standing import standing
+from zheton.roles.tsp.standing import own_device, standing
 from zheton.roles.tsp.state import OnlineNumber
 
 MINUTES_MAX = 15
@@ -28,7 +32,13 @@ class OnlineCredential:
     number: str = field(repr=False)
     expiry: str  # YYMM
     code: str = field(repr=False)
-    limit: Money
+
+
+@dataclass(frozen=True, slots=True)
+class SealedCredential:
+    """An `OnlineCredential` as a JWE to its owner's phone: JSON with `number`, `expiry`, `code`."""
+
+    jwe: str = field(repr=False)
     expires_at: datetime
 
 
@@ -41,20 +51,21 @@ def transact(
     merchant: str,
     minutes: int,
     now: datetime,
-) -> OnlineCredential | Decline:
+) -> SealedCredential | Decline:
     """A number for one debit in a web shop; `merchant` is DE42, "" binds the first to present it.
 
-    NotFoundError and ConflictError where the enrolment is not there or not active.
+    Decline DOMAIN for a device that is not the owner's. NotFoundError and ConflictError where the
+    enrolment is not there or not active.
     """
     with on.vault.transaction() as tx:
         enrolment, card = standing(tx, enrolment_id)
-        device = tx.device(device_id)
-        if device is None:
-            raise NotFoundError("There is no such device; register it first.")
+        device = own_device(tx, enrolment, device_id)
+        if isinstance(device, Decline):
+            return device
         decision = on.rules.policy.decide(
             Question(
                 Moment.PROVISIONING,
-                country(card.region),
+                country(enrolment.region),
                 card.network,
                 now.date(),
                 Channel.ONLINE,
@@ -89,4 +100,5 @@ def transact(
     card_key = on.keys.card_key(cipher, batch.bin, batch.key_version, number, SEQUENCE)
     counter = application_transaction_counter(batch.generation, place)
     code = dynamic_code(session_key(cipher, card_key, counter))
-    return OnlineCredential(number, batch.expiry, code, limit, expires_at)
+    content = json.dumps(asdict(OnlineCredential(number, batch.expiry, code)))
+    return SealedCredential(on.app_seal.seal(enrolment.app_key, content.encode()), expires_at)

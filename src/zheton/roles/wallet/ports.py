@@ -64,7 +64,7 @@ class TokenService(Protocol):
     def transact(
         self, token: str, device: str, limit: Money, merchant: str, minutes: int
     ) -> OnlineNumber:
-        """A number for one debit in a web shop."""
+        """A number for one debit in a web shop, sealed to its owner's phone."""
         ...
 
 

@@ -91,11 +91,9 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class OnlineNumber:
-    """A number for one debit in a web shop: handed to its user and kept by nobody."""
+    """A number for one debit in a web shop: a JWE to its user's phone, handed on and not kept."""
 
-    number: str = field(repr=False)
-    expiry: str  # YYMM
-    code: str = field(repr=False)
+    sealed: str = field(repr=False)
     expires_at: datetime
 
 

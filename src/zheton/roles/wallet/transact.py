@@ -1,4 +1,4 @@
-"""An online number for a card: asked for, handed to its user, kept by nobody."""
+"""An online number for a card: asked for, handed to its user unread, kept by nobody."""
 
 from zheton.core.errors import ConflictError
 from zheton.core.money import Money

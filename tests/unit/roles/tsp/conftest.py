@@ -9,7 +9,12 @@ from zheton.adapters.storage.database import Database
 
 
 @pytest.fixture
-def bench() -> Iterator[VaultBench]:
-    database = Database("sqlite://")
-    yield VaultBench(database)
-    database.close()
+def database() -> Iterator[Database]:
+    opened = Database("sqlite://")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def bench(database: Database) -> VaultBench:
+    return VaultBench(database)

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from itertools import count
+from typing import Any
 
 from sqlalchemy import text
 
+from zheton.adapters.app_key import AppSeal, fresh_app_key, open_for_app, public_part
 from zheton.adapters.datafiles import load_policy, load_schemes
 from zheton.adapters.entropy import SeededEntropy
 from zheton.adapters.keys.envelope import seal_envelope
@@ -44,7 +46,7 @@ from zheton.roles.tsp.lease import Use, lease
 from zheton.roles.tsp.service import TokenService
 from zheton.roles.tsp.state import Card, Enrolment, RegisteredDevice, Rules
 from zheton.roles.tsp.tokenise import Tokenised, tokenise
-from zheton.roles.tsp.transact import OnlineCredential, transact
+from zheton.roles.tsp.transact import OnlineCredential, SealedCredential, transact
 
 NOW = datetime(2019, 9, 10, 9, 30, 15, tzinfo=UTC)  # after the launch in Russia
 LIMITS = Limits("643", debit_max_minor=500_000, day_max_minor=1_200_000, debits_per_day=6)
@@ -53,6 +55,17 @@ SCHEMES = load_schemes()
 RULES = Rules(SCHEMES, load_policy(), {"": LIMITS})
 _BIN = {"mastercard": "541333", "unionpay": "622848"}
 _SHOP_OF = {"mastercard": ("RU", "643"), "unionpay": ("CN", "156")}
+
+
+@cache
+def app_key() -> dict[str, Any]:
+    """The key pair of the one test phone."""
+    return fresh_app_key()
+
+
+def opened(sealed: SealedCredential) -> OnlineCredential:
+    """An online number as the phone reads it."""
+    return OnlineCredential(**json.loads(open_for_app(sealed.jwe, app_key())))
 
 
 @cache
@@ -78,17 +91,19 @@ class Bank:
 
     tar: str = "85"
     acn: str = "00"
+    tcn: str = "00"
     reached_by: str | None = "SMS +7 *** ***-12-34"
     silent: bool = False
     heard: list[Message] = field(default_factory=list)
 
     def exchange(self, _pan: Pan, message: Message) -> Message:
-        """The answer to TAR or ACN."""
+        """The answer to TAR, ACN or TCN."""
         self.heard.append(message)
         if self.silent:
             raise UnreachableError("The issuer does not answer.")
         parts = subelements.decode(message.text(48))
-        fields: dict[int, Value] = {39: self.tar if parts["25"] == "TAR" else self.acn}
+        says = {"TAR": self.tar, "ACN": self.acn, "TCN": self.tcn}
+        fields: dict[int, Value] = {39: says[parts["25"]]}
         if parts["25"] == "TAR" and self.reached_by is not None:
             fields[48] = subelements.encode({"27": self.reached_by})
         return message.with_fields(fields, mti="0110")
@@ -106,7 +121,7 @@ class VaultBench:
         self.database, self.rules, self.bank = database, rules, Bank()
         self.vault = SqlVault(database)
         self.keys, self.entropy = make_keys(), SeededEntropy(seed)
-        self.desk = TokenDesk(self.keys, self.vault, self.bank, rules, self.entropy)
+        self.desk = TokenDesk(self.keys, self.vault, self.bank, rules, self.entropy, AppSeal())
         self.tokens = TokenService(self.keys, self.vault, rules)
         requestors = {scheme.name: scheme.token_requestor_id for scheme in rules.schemes}
         self.switch = Switch(self.tokens, self.vault, self.entropy, requestors)
@@ -119,10 +134,11 @@ class VaultBench:
         """An entry of the detokenisation log for whoever opens a card of a test."""
         return Resolution(unix_ms(NOW), "test", Purpose.XRAY, "00" * 16, card.id)
 
-    def envelope(self, pan: Pan | str, expiry: str = "12/28") -> str:
+    def envelope(self, pan: Pan | str, expiry: str = "12/28", **other: object) -> str:
         """What an entry form sends."""
         digits = pan.reveal() if isinstance(pan, Pan) else pan
-        return self.seal(json.dumps({"pan": digits, "expiry": expiry}).encode())
+        owner = {"device": BAND.serial, "appKey": public_part(app_key())}
+        return self.seal(json.dumps({"pan": digits, "expiry": expiry, **owner, **other}).encode())
 
     def seal(self, content: bytes) -> str:
         """An envelope around any content."""
@@ -158,7 +174,7 @@ class VaultBench:
     def online(
         self, limit: str = "1000", merchant: str = "", serial: int = 1, minutes: int = 10
     ) -> OnlineCredential:
-        """A number for a web shop."""
+        """A number for a web shop, as its owner's phone reads it."""
         enrolment, _ = self.enrolled("mastercard", serial)
         made = transact(
             self.desk,
@@ -169,8 +185,8 @@ class VaultBench:
             minutes=minutes,
             now=NOW,
         )
-        assert isinstance(made, OnlineCredential)
-        return made
+        assert isinstance(made, SealedCredential)
+        return opened(made)
 
     def number(self, batch: Batch, place: int = 0) -> str:
         """The number at a place of a batch."""

@@ -107,8 +107,9 @@ def test_a_card_that_is_enrolled_again_while_indexes_move_is_the_same_card(
 def test_a_row_that_changed_meanwhile_keeps_its_change(bench: VaultBench) -> None:
     _, card = bench.enrolled(serial=1)
     version, sealed = bench.keys.seal_pan(card_number(serial=1), card.bucket, card.id)
-    bench.enrolled(serial=1)  # the row has another ciphertext now
+    other = bench.keys.seal_pan(card_number(serial=1), card.bucket, card.id)
     with bench.vault.transaction() as tx:
+        assert tx.reseal_card(card, *other)  # the row has another ciphertext now
         assert not tx.reseal_card(card, version, sealed)
     assert still_there(bench)
 

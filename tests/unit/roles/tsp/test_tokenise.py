@@ -2,6 +2,7 @@
 
 import hmac
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 from joserfc import jwe
 from joserfc.jwk import OctKey, RSAKey
 
-from tests.unit.roles.tsp.debits import NOW, VaultBench, card_number
+from tests.unit.roles.tsp.debits import BAND, LIMITS, NOW, RULES, VaultBench, app_key, card_number
+from zheton.adapters.app_key import public_part
+from zheton.adapters.storage.database import Database
 from zheton.core.decline import Decline, Reason
 from zheton.core.errors import (
     ConflictError,
@@ -23,9 +26,12 @@ from zheton.core.errors import (
 from zheton.core.iso8583 import subelements
 from zheton.core.token.lifecycle import CardStatus
 from zheton.roles.tsp.activate import activate
+from zheton.roles.tsp.envelope import ENVELOPE_CHARACTERS_MAX
+from zheton.roles.tsp.identify import CLAIMS_MAX, NO_LIMITS
+from zheton.roles.tsp.provision import Package, provision
 from zheton.roles.tsp.standing import change_standing
-from zheton.roles.tsp.state import Enrolment
-from zheton.roles.tsp.tokenise import ENVELOPE_CHARACTERS_MAX, Tokenised, tokenise
+from zheton.roles.tsp.state import Card, Enrolment
+from zheton.roles.tsp.tokenise import Tokenised, tokenise
 
 CARD = card_number().reveal()
 LATER = NOW + timedelta(minutes=1)
@@ -44,7 +50,9 @@ def refusal(bench: VaultBench, envelope: str, region: str = "RU") -> Reason:
 
 
 def typed(bench: VaultBench, enrolment: Enrolment, code: str) -> Enrolment | Decline:
-    return activate(enrolment.id, code, keys=bench.keys, vault=bench.vault, now=LATER)
+    return activate(
+        enrolment.id, code, keys=bench.keys, vault=bench.vault, rules=bench.rules, now=LATER
+    )
 
 
 def kept(bench: VaultBench, enrolment: Enrolment) -> Enrolment:
@@ -141,7 +149,14 @@ def test_a_code_is_good_for_ten_minutes(bench: VaultBench) -> None:
     made, code = enrol(bench), bench.bank.code
     for minutes, good in ((10, False), (9, True)):
         moment = NOW + timedelta(minutes=minutes)
-        result = activate(made.enrolment.id, code, keys=bench.keys, vault=bench.vault, now=moment)
+        result = activate(
+            made.enrolment.id,
+            code,
+            keys=bench.keys,
+            vault=bench.vault,
+            rules=bench.rules,
+            now=moment,
+        )
         assert isinstance(result, Enrolment) == good
 
 
@@ -153,7 +168,7 @@ def test_any_text_is_just_a_wrong_code(bench: VaultBench, code: str) -> None:
 def test_an_unknown_enrolment_is_not_found(bench: VaultBench) -> None:
     for name in ("00" * 16, "", "no id"):
         with pytest.raises(NotFoundError):
-            activate(name, "000000", keys=bench.keys, vault=bench.vault, now=NOW)
+            activate(name, "000000", keys=bench.keys, vault=bench.vault, rules=bench.rules, now=NOW)
 
 
 def test_a_second_person_with_the_card_needs_a_code_of_their_own(bench: VaultBench) -> None:
@@ -198,12 +213,113 @@ def test_a_deleted_enrolment_never_comes_back(bench: VaultBench) -> None:
 
 
 def test_a_renewed_card_keeps_its_place_and_gets_its_new_expiry(bench: VaultBench) -> None:
-    before = enrol(bench).card
-    made = tokenise(bench.desk, bench.envelope(card_number(), "11/30"), "RU", NOW)
-    assert isinstance(made, Tokenised)
-    assert (made.card.id, made.card.par) == (before.id, before.par)
-    shown = bench.tokens.reveal_card(bench.looking_at(before))
+    before = claimed(bench, "RU")
+    after = claimed(bench, "RU", "11/30")
+    assert (after.card, after.expiry) == (before.card, "3011")
+    shown = bench.tokens.reveal_card(bench.looking_at(shared(bench, before)))
     assert (shown.pan, shown.expiry) == (card_number(), "3011")
+
+
+# A card is what its identified owners say, and nobody else
+
+
+def claimed(
+    bench: VaultBench, region: str, expiry: str = "12/28", identify: bool = True
+) -> Enrolment:
+    """A claim to the one card from a region, its code typed or not."""
+    made = tokenise(bench.desk, bench.envelope(card_number(), expiry), region, NOW)
+    assert isinstance(made, Tokenised), made
+    if not identify:
+        return made.enrolment
+    active = typed(bench, made.enrolment, bench.bank.code)
+    assert isinstance(active, Enrolment)
+    return active
+
+
+def shared(bench: VaultBench, enrolment: Enrolment) -> Card:
+    with bench.vault.transaction() as tx:
+        card = tx.card(enrolment.card)
+    assert card is not None
+    return card
+
+
+REGIONAL = replace(RULES, limits={"": LIMITS, "IN": replace(LIMITS, debits_per_day=1)})
+
+
+def test_a_stranger_who_enters_a_card_first_decides_nothing_of_it(database: Database) -> None:
+    bench = VaultBench(database, REGIONAL)
+    strangers = claimed(bench, "IN", "01/29", identify=False)
+    assert (shared(bench, strangers).region, shared(bench, strangers).limits) == ("", NO_LIMITS)
+    owners = claimed(bench, "RU")
+    assert owners.card == strangers.card
+    card = shared(bench, owners)
+    assert (card.region, card.expiry, card.limits) == ("RU", "2812", LIMITS)
+    made = provision(bench.desk, owners.id, BAND.id, counter=1, batches=1, now=NOW)
+    assert isinstance(made, Package)
+
+
+def test_a_stranger_who_enters_a_card_later_changes_nothing_of_it(database: Database) -> None:
+    bench = VaultBench(database, REGIONAL)
+    card = shared(bench, claimed(bench, "RU"))
+    strangers = claimed(bench, "IN", "01/29", identify=False)
+    assert shared(bench, strangers) == card
+    assert (strangers.region, strangers.expiry) == ("IN", "2901")
+
+
+def test_limits_are_those_of_the_first_owner_and_the_policy_asks_each(database: Database) -> None:
+    bench = VaultBench(database, REGIONAL)
+    claimed(bench, "RU")
+    elsewhere = claimed(bench, "IN", "01/29")
+    card = shared(bench, elsewhere)
+    assert (card.region, card.expiry, card.limits) == ("RU", "2901", LIMITS)
+    refused = provision(bench.desk, elsewhere.id, BAND.id, counter=1, batches=1, now=NOW)
+    assert isinstance(refused, Decline)
+    assert refused.rule == "in-till"
+
+
+def test_a_card_is_claimed_so_often_a_day_and_no_more(bench: VaultBench) -> None:
+    """Each claim sends its owner a message and is worth three tries at a code."""
+    for _ in range(CLAIMS_MAX):
+        enrol(bench)
+    heard = len(bench.bank.heard)
+    made = tokenise(bench.desk, bench.envelope(card_number()), "RU", NOW + timedelta(hours=23))
+    assert isinstance(made, Decline)
+    assert (made.reason, made.rule) == (Reason.VELOCITY, "claims-a-day")
+    assert len(bench.bank.heard) == heard
+    assert rows(bench)["enrolment"] == CLAIMS_MAX
+    enrol(bench, serial=2)
+    next_day = tokenise(bench.desk, bench.envelope(card_number()), "RU", NOW + timedelta(hours=24))
+    assert isinstance(next_day, Tokenised)
+
+
+@pytest.mark.parametrize("device", ["", "0" * 19, "0" * 21, "x" * 20, 7, None])
+def test_an_envelope_that_names_no_chip_is_refused(bench: VaultBench, device: object) -> None:
+    with pytest.raises(DecodeError, match="chip"):
+        tokenise(bench.desk, bench.envelope(card_number(), device=device), "RU", NOW)
+    assert bench.bank.heard == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"kty": "RSA"}, {"crv": "P-384"}, {"x": "A" * 42}, {"y": None}, {"y": "=" * 43}, None],
+)
+def test_an_envelope_without_an_apps_key_is_refused(
+    bench: VaultBench, change: dict[str, object] | None
+) -> None:
+    key = "a key" if change is None else public_part(app_key()) | change
+    with pytest.raises(DecodeError, match="app"):
+        tokenise(bench.desk, bench.envelope(card_number(), appKey=key), "RU", NOW)
+    assert bench.bank.heard == []
+
+
+def test_a_claim_keeps_the_chip_and_the_public_key_alone(bench: VaultBench) -> None:
+    """A phone that sends its whole key pair by mistake does not leave its private key here."""
+    sealed = bench.envelope(card_number(), device=BAND.serial.upper(), appKey=app_key())
+    made = tokenise(bench.desk, sealed, "RU", NOW)
+    assert isinstance(made, Tokenised)
+    enrolment = kept(bench, made.enrolment)
+    assert enrolment.device == BAND.serial
+    assert json.loads(enrolment.app_key) == public_part(app_key())
 
 
 # Refused, with nothing left behind

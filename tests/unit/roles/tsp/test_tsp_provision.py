@@ -4,19 +4,22 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.roles.tsp.debits import BAND, NOW, VaultBench, card_number
+from tests.unit.roles.tsp.debits import BAND, NOW, VaultBench, card_number, opened
+from zheton.adapters.app_key import fresh_app_key, open_for_app
 from zheton.core.debit import Admitted
 from zheton.core.decline import Decline, Reason
-from zheton.core.errors import ConflictError, NotFoundError
+from zheton.core.errors import ConflictError, NotFoundError, VerificationError
+from zheton.core.iso8583 import subelements
 from zheton.core.money import money
 from zheton.core.token.batch import BATCH_SIZE, Batch
-from zheton.core.token.domain import Channel
+from zheton.core.token.domain import Channel, Device
 from zheton.core.token.lifecycle import BatchStatus, CardStatus
+from zheton.roles.tsp.devices import register
 from zheton.roles.tsp.provision import BATCHES_MAX, Package, provision, provisioned
 from zheton.roles.tsp.standing import change_standing
-from zheton.roles.tsp.state import Enrolment
+from zheton.roles.tsp.state import Enrolment, RegisteredDevice
 from zheton.roles.tsp.tokenise import Tokenised, tokenise
-from zheton.roles.tsp.transact import MINUTES_MAX, OnlineCredential, transact
+from zheton.roles.tsp.transact import MINUTES_MAX, SealedCredential, transact
 
 
 def package(
@@ -32,7 +35,7 @@ def batches(bench: VaultBench, enrolment: Enrolment) -> list[Batch]:
 
 def transacted(
     bench: VaultBench, enrolment: Enrolment, minutes: int = 10
-) -> OnlineCredential | Decline:
+) -> SealedCredential | Decline:
     return transact(
         bench.desk,
         enrolment.id,
@@ -96,7 +99,7 @@ def test_what_the_chip_has_taken_is_not_offered_again(bench: VaultBench) -> None
     enrolment, _ = bench.enrolled()
     package(bench, enrolment, 2)
     for _ in range(2):  # a second time is nothing
-        provisioned(bench.vault, enrolment.id)
+        provisioned(bench.desk, enrolment.id, NOW)
         assert [b.status for b in batches(bench, enrolment)] == [BatchStatus.PROVISIONED] * 2
     package(bench, enrolment, 1, counter=2)
     statuses = sorted(batch.status for batch in batches(bench, enrolment))
@@ -119,7 +122,7 @@ def test_a_batch_that_has_paid_is_not_offered_again(bench: VaultBench) -> None:
 def test_confirming_a_package_leaves_online_numbers_alone(bench: VaultBench) -> None:
     enrolment, _ = bench.enrolled()
     transacted(bench, enrolment)
-    provisioned(bench.vault, enrolment.id)
+    provisioned(bench.desk, enrolment.id, NOW)
     (batch,) = batches(bench, enrolment)
     assert batch.status is BatchStatus.OFFERED
 
@@ -170,7 +173,7 @@ def test_unknown_enrolments_and_devices_are_not_found(bench: VaultBench) -> None
                 now=NOW,
             )
     with pytest.raises(NotFoundError):
-        provisioned(bench.vault, "00" * 16)
+        provisioned(bench.desk, "00" * 16, NOW)
 
 
 def test_india_gets_online_numbers_and_no_band(bench: VaultBench) -> None:
@@ -179,7 +182,7 @@ def test_india_gets_online_numbers_and_no_band(bench: VaultBench) -> None:
     assert isinstance(refused, Decline)
     assert (refused.reason, refused.rule) == (Reason.POLICY, "in-till")
     assert batches(bench, enrolment) == []
-    assert isinstance(transacted(bench, enrolment), OnlineCredential)
+    assert isinstance(transacted(bench, enrolment), SealedCredential)
 
 
 def test_every_suspended_number_comes_back_and_no_deleted_one_does(bench: VaultBench) -> None:
@@ -199,7 +202,7 @@ def test_every_suspended_number_comes_back_and_no_deleted_one_does(bench: VaultB
 def test_every_online_number_is_another_one(bench: VaultBench) -> None:
     enrolment, _ = bench.enrolled()
     made = [transacted(bench, enrolment) for _ in range(BATCH_SIZE + 2)]
-    numbers = {each.number for each in made if isinstance(each, OnlineCredential)}
+    numbers = {opened(each).number for each in made if isinstance(each, SealedCredential)}
     assert len(numbers) == BATCH_SIZE + 2
     assert len(batches(bench, enrolment)) == 2
 
@@ -207,12 +210,76 @@ def test_every_online_number_is_another_one(bench: VaultBench) -> None:
 @pytest.mark.parametrize(("asked", "given"), [(-1, 1), (0, 1), (10, 10), (999, MINUTES_MAX)])
 def test_minutes_are_bounded(bench: VaultBench, asked: int, given: int) -> None:
     made = transacted(bench, bench.enrolled()[0], asked)
-    assert isinstance(made, OnlineCredential)
+    assert isinstance(made, SealedCredential)
     assert made.expires_at == NOW + timedelta(minutes=given)
 
 
 def test_an_online_number_shows_itself_to_its_owner_only(bench: VaultBench) -> None:
     made = transacted(bench, bench.enrolled()[0])
-    assert isinstance(made, OnlineCredential)
-    assert made.number not in repr(made)
-    assert made.code not in repr(made)
+    assert isinstance(made, SealedCredential)
+    read = opened(made)
+    for secret in (read.number, read.code):
+        assert secret not in repr(read) + repr(made) + made.jwe
+    assert made.jwe not in repr(made)
+    with pytest.raises(VerificationError):
+        open_for_app(made.jwe, fresh_app_key())
+
+
+# A card's owner names its chip, and nobody else does
+
+
+def test_a_chip_that_the_owner_did_not_name_gets_nothing(bench: VaultBench) -> None:
+    """The insider at the wallet registers a genuine band of his own and has it filled."""
+    enrolment, _ = bench.enrolled()
+    thiefs = RegisteredDevice("band-2", "ff" * 10, Device.BAND)
+    register(bench.vault, thiefs)
+    refused = provision(bench.desk, enrolment.id, thiefs.id, counter=1, batches=1, now=NOW)
+    assert isinstance(refused, Decline)
+    assert (refused.reason, refused.rule) == (Reason.DOMAIN, "domain-device")
+    limit = money("1", "RUB")
+    online = transact(bench.desk, enrolment.id, thiefs.id, limit, merchant="", minutes=1, now=NOW)
+    assert isinstance(online, Decline)
+    assert online.rule == "domain-device"
+    assert batches(bench, enrolment) == []
+    assert isinstance(package(bench, enrolment), Package)
+
+
+# The issuer hears that a card pays from a device now
+
+
+def told(bench: VaultBench) -> int:
+    """How many times the issuer has heard that the tokenisation is complete."""
+    parts = [subelements.decode(message.text(48)) for message in bench.bank.heard]
+    return sum(part["25"] == "TCN" for part in parts)
+
+
+def test_the_issuer_hears_of_the_first_package_on_the_chip_alone(bench: VaultBench) -> None:
+    enrolment, _ = bench.enrolled()
+    provisioned(bench.desk, enrolment.id, NOW)
+    package(bench, enrolment)
+    assert told(bench) == 0
+    for counter in (2, 3):
+        provisioned(bench.desk, enrolment.id, NOW)
+        assert told(bench) == 1
+        package(bench, enrolment, counter=counter)
+    message = bench.bank.heard[-1]
+    assert (message.text(2), message.text(14)) == (card_number().reveal(), "2812")
+
+
+@pytest.mark.parametrize(("silent", "tcn"), [(True, "00"), (False, "05")])
+def test_an_issuer_that_was_not_told_hears_of_the_next(
+    bench: VaultBench, silent: bool, tcn: str
+) -> None:
+    enrolment, _ = bench.enrolled()
+    package(bench, enrolment)
+    bench.bank.silent, bench.bank.tcn = silent, tcn
+    provisioned(bench.desk, enrolment.id, NOW)
+    assert [batch.status for batch in batches(bench, enrolment)] == [BatchStatus.PROVISIONED]
+    bench.bank.silent, bench.bank.tcn = False, "00"
+    package(bench, enrolment, counter=2)
+    before = told(bench)
+    provisioned(bench.desk, enrolment.id, NOW)
+    assert told(bench) == before + 1
+    package(bench, enrolment, counter=3)
+    provisioned(bench.desk, enrolment.id, NOW)
+    assert told(bench) == before + 1
