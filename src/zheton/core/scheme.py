@@ -54,7 +54,7 @@ class Scheme:
 
 @dataclass(frozen=True, slots=True)
 class Schemes:
-    """The networks that an installation knows, found by name, card number, token or AID."""
+    """The networks that an installation knows, found by name or card number."""
 
     by_name: Mapping[str, Scheme]
 
@@ -72,10 +72,3 @@ class Schemes:
     def of_pan(self, digits: str) -> Scheme | None:
         """The network that a card number belongs to, or None."""
         return next((s for s in self.by_name.values() if s.owns_pan(digits)), None)
-
-    def of_token(self, digits: str) -> Scheme | None:
-        """The network whose token range a 16-digit number lies in, or None."""
-        for scheme in self.by_name.values():
-            if digits.startswith(scheme.token_bins):
-                return scheme
-        return None
