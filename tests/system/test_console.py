@@ -142,7 +142,9 @@ def who_saw_the_card(page: Page) -> set[str]:
     }
 
 
-def test_a_tap_is_approved_step_by_step_and_nobody_between_sees_the_card(page: Page) -> None:
+def test_a_tap_is_approved_step_by_step_and_nobody_between_sees_the_card(
+    page: Page, tmp_path: Path
+) -> None:
     page.evaluate(
         """() => { const list = document.getElementById('xray'); window.counts = [];
         new MutationObserver(() => window.counts.push(list.children.length))
@@ -159,18 +161,16 @@ def test_a_tap_is_approved_step_by_step_and_nobody_between_sees_the_card(page: P
     assert who_saw_the_card(page) == {"cardholder", "entry form", "vault", "issuer"}
     expect(page.locator("#history li")).to_have_count(before + 1)
     expect(page.locator("#history .last4").first).to_contain_text(number_of(page))
-    keep_screenshot(page)
+    keep_screenshot(page, Path(os.environ.get("ZHETON_SCREENSHOT", tmp_path / "console.png")))
 
 
-def keep_screenshot(page: Page) -> None:
-    """The README's picture, where ZHETON_SCREENSHOT names the file for it."""
-    path = os.environ.get("ZHETON_SCREENSHOT")
-    if path:
-        page.evaluate("window.scrollTo(0, 0)")
-        # Animations end first; nothing of the page depends on them.
-        page.evaluate("Promise.all(document.getAnimations().map((each) => each.finished))")
-        page.set_viewport_size({"width": 1280, "height": 1180})
-        page.screenshot(path=path)
+def keep_screenshot(page: Page, path: Path) -> None:
+    """The console after a tap; ZHETON_SCREENSHOT names the file when it is for the README."""
+    page.evaluate("window.scrollTo(0, 0)")
+    # Animations end first; nothing of the page depends on them.
+    page.evaluate("Promise.all(document.getAnimations().map((each) => each.finished))")
+    page.set_viewport_size({"width": 1280, "height": 1180})
+    page.screenshot(path=path)
 
 
 def test_a_step_opens_to_its_fields_and_bytes_and_shows_no_card_number(page: Page) -> None:
