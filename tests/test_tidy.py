@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "zheton"
+MIGRATIONS = "migrations"
 PURE = {  # no I/O, clock, randomness or thread can be reached through these
     "__future__",
     "abc",
@@ -69,6 +70,8 @@ def untidy(root: Path = SOURCE) -> Iterator[str]:
             yield f"{where}: name says nothing"
         if not ast.get_docstring(tree):
             yield f"{where}: no module docstring"
+        if MIGRATIONS in where.parts:  # a list of tables is as long as the tables are many
+            continue
         for node in ast.walk(tree):
             if isinstance(node, Function) and body_lines(node) > FUNCTION_LINES_MAX:
                 yield f"{where}:{node.lineno}: {node.name} exceeds {FUNCTION_LINES_MAX} lines"
