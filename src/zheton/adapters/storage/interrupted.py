@@ -2,7 +2,7 @@
 
 Work that raised before its COMMIT was sent has left nothing, and may always be done again. After a
 COMMIT whose answer got lost nobody knows, so only work that first looks up what it may have done
-before is done again; DESIGN, section 8, point 5.
+before is done again.
 """
 
 import time

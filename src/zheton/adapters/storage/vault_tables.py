@@ -1,4 +1,4 @@
-"""The vault's tables. `bucket` leads every key of what a debit touches (DESIGN, section 8).
+"""The vault's tables. `bucket` leads every key of what a debit touches (ARCHITECTURE.md).
 
 Moments are UTC, in milliseconds since 1970. `digest` and `issuer_authentication_data` are hex.
 """

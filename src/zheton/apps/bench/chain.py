@@ -64,7 +64,7 @@ class Ran:
     cpu_s: float = 0.0
 
     def figures(self) -> dict[str, float | None]:
-        """The figures of DESIGN, section 7."""
+        """The figures by the names that `--json` prints."""
         count = len(self.latencies_ms)
         return {
             "debits_per_s": count / self.elapsed_s,

@@ -37,7 +37,7 @@ class Report:
         return [check.claim for check in self.checks if not check.held]
 
     def document(self) -> dict[str, Any]:
-        """The object that `--json` prints (DESIGN, section 7)."""
+        """The object that `--json` prints."""
         return {
             "bench": self.bench,
             "figures": {name: _rounded(value) for name, value in self.figures.items()},

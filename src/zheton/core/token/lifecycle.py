@@ -6,7 +6,7 @@ from zheton.core.errors import ConflictError
 
 
 class BatchStatus(StrEnum):
-    """The life of a lease (DESIGN, section 3); `free` is the next generation waiting."""
+    """The life of a lease (docs/one-time-number.md); `free` is the next generation waiting."""
 
     OFFERED = "offered"
     PROVISIONED = "provisioned"

@@ -1,4 +1,4 @@
-"""Refund: give money back for a sale that has cleared, by its own number (DESIGN, section 3)."""
+"""Refund: give money back for a sale that has cleared, by its own number (docs/dialect.md)."""
 
 from dataclasses import replace
 

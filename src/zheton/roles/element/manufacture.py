@@ -1,6 +1,6 @@
 """What the factory puts into a chip: its serial number and the keys of its payment domain.
 
-The token service provider gets the same keys, and nobody else does (DESIGN, section 2).
+The token service provider gets the same keys, and nobody else does (docs/threat-model.md).
 """
 
 from zheton.core.emv.perso import PAYMENT_DOMAIN_AID

@@ -1,7 +1,7 @@
 """From a message of the acquirer to a debit, and what of it must agree with the chip's data.
 
 A till that changes an amount between the chip and the message must not get away with it, so
-every field that is in both is compared (DESIGN, section 4, step 3).
+every field that is in both is compared (docs/threat-model.md, rogue till).
 """
 
 import hashlib

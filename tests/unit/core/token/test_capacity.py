@@ -1,4 +1,4 @@
-"""The exhaustion model: DESIGN's figures, its laws, and a system in small that obeys it."""
+"""The exhaustion model: the world's figures, its laws, and a system in small that obeys it."""
 
 import math
 from collections import deque
