@@ -1,0 +1,133 @@
+"""Every role as a process of its own, for system tests: started, found, stopped and killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from zheton.apps.parties import HOST, Role
+
+WAIT_S = 30.0  # far more than any step takes; reached only if something is broken
+PRODUCT = ("-m", "zheton.apps.cli.main")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody has just now."""
+    probes = [socket.create_server((HOST, 0)) for _ in range(count)]
+    try:
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+@dataclass
+class RoleProcess:
+    """One role that runs; what it complains of goes to a file."""
+
+    role: Role
+    process: subprocess.Popen[str]
+    errors: Path
+
+    def listens(self) -> str:
+        """Block until it says where it listens; the line."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            pytest.fail(f"{self.role} did not start: {self.errors.read_text()}")
+        return line
+
+    @property
+    def orders(self) -> IO[str]:
+        """Where tests tell it something."""
+        assert self.process.stdin is not None
+        return self.process.stdin
+
+    def stop(self) -> int:
+        """End it as an operator does; its exit status."""
+        self.process.terminate()
+        return self.wait()
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self.process.kill()
+
+    def wait(self) -> int:
+        """Its exit status, once it has ended."""
+        status = self.process.wait(WAIT_S)
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+        return status
+
+
+@dataclass
+class Street:
+    """Roles on one data folder, each always at the same port."""
+
+    data: Path
+    ports: dict[Role, int] = field(
+        default_factory=lambda: dict(zip(Role, free_ports(len(Role)), strict=True))
+    )
+    running: dict[Role, RoleProcess] = field(default_factory=dict)
+
+    def url(self, role: Role) -> str:
+        """Where a role answers HTTP."""
+        return f"http://{HOST}:{self.ports[role]}"
+
+    def start(self, role: Role, program: Sequence[str] = PRODUCT) -> RoleProcess:
+        """Start a role; `program` is what Python runs, with the arguments of `zheton` after it."""
+        peers = [f"--peer={peer}={HOST}:{port}" for peer, port in self.ports.items()]
+        errors = self.data / f"{role}.errors"
+        errors.parent.mkdir(exist_ok=True)
+        arguments = ["serve", role, f"--data={self.data}", f"--port={self.ports[role]}", *peers]
+        with errors.open("a") as file:
+            process = subprocess.Popen(
+                [sys.executable, *program, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                text=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        self.running[role] = RoleProcess(role, process, errors)
+        return self.running[role]
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        for each in self.running.values():
+            if each.process.poll() is None:
+                each.kill()
+            each.wait()
+
+
+@contextmanager
+def street(data: Path) -> Iterator[Street]:
+    """A street without anybody yet."""
+    made = Street(data)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+def died_by_kill(status: int) -> bool:
+    """Whether an exit status is that of SIGKILL."""
+    return status == -signal.SIGKILL
+
+
+def patience() -> Iterator[None]:
+    """Look again and again, at a pace, until it has taken too long."""
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        yield
+        time.sleep(0.02)  # the pace of looking, not the length of the wait
