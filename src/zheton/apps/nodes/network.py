@@ -201,15 +201,22 @@ class NetworkNode:
     async def _reverse_at_issuer(self) -> None:
         loop = asyncio.get_running_loop()
         due = await loop.run_in_executor(self._thread, reversals_due, self.switch, GROUP_MAX)
-        for line in due:
-            message = await loop.run_in_executor(
-                self._thread, reversal_message, self.switch, line, self._clock.now()
-            )
-            response = await self.issuer.request(message, ISSUER_TIMEOUT_S)
-            if response.text(39) in REVERSAL_SETTLED:
-                await loop.run_in_executor(self._thread, reversal_heard, self.switch, line)
-            else:
-                _log.warning("the issuer refused a reversal: %s", response.text(39))
+        undone = await asyncio.gather(*map(self._reverse_one, due), return_exceptions=True)
+        failed = [each for each in undone if isinstance(each, Exception)]
+        if failed:  # the others are done all the same; these are asked again
+            kinds = ", ".join(sorted({type(each).__name__ for each in failed}))
+            raise UnreachableError(f"{len(failed)} reversals are not confirmed ({kinds}).")
+
+    async def _reverse_one(self, line: Journalled) -> None:
+        loop = asyncio.get_running_loop()
+        message = await loop.run_in_executor(
+            self._thread, reversal_message, self.switch, line, self._clock.now()
+        )
+        response = await self.issuer.request(message, ISSUER_TIMEOUT_S)
+        if response.text(39) in REVERSAL_SETTLED:
+            await loop.run_in_executor(self._thread, reversal_heard, self.switch, line)
+        else:
+            _log.warning("the issuer refused a reversal: %s", response.text(39))
 
     async def _tell_wallet(self) -> None:
         if self._tell is None:
