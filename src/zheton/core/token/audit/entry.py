@@ -30,7 +30,7 @@ class Purpose(StrEnum):
     AUTHORISATION = "authorisation"
     REVERSAL = "reversal"
     CLEARING = "clearing"
-    ENROLMENT = "enrolment"  # the card came in, and its issuer was asked about it (ID&V)
+    ENROLMENT = "enrolment"  # the card came in, or its issuer is told that it pays now (ID&V)
     XRAY = "xray"  # a laboratory hunts the number through everything it recorded
 
 
