@@ -18,6 +18,7 @@ from tests.unit.roles.element.conftest import (
 )
 from zheton.core.emv import dol, tags, tlv
 from zheton.core.emv.cryptogram import arpc_1, arpc_2, cryptogram_input
+from zheton.core.emv.iad import AcType, CardVerificationResults, IssuerApplicationData
 from zheton.core.scheme import Scheme
 
 TERMINAL = {
@@ -97,6 +98,12 @@ def check_cryptogram(
     return key
 
 
+def results_of(scheme: Scheme, answer: dict[int, bytes]) -> CardVerificationResults:
+    """What the card tells its issuer in 9F10."""
+    value = answer[tags.ISSUER_APPLICATION_DATA]
+    return IssuerApplicationData.decode(scheme.cryptogram, value).cvr
+
+
 @NETWORKS
 def test_the_issuer_verifies_the_arqc_of_a_tap(scheme: Scheme) -> None:
     bench = Bench()
@@ -166,6 +173,9 @@ def test_second_cryptogram_follows_the_issuers_answer(scheme: Scheme, genuine: b
     assert answer[tags.CRYPTOGRAM_INFORMATION_DATA] == (b"\x40" if genuine else b"\x00")
     assert answer[tags.ATC] == arqc[tags.ATC]
     check_cryptogram(scheme, card, answer, TERMINAL | second_values)
+    results = results_of(scheme, answer)
+    assert (results.ac_first, results.issuer_authenticated) == (AcType.ARQC, genuine)
+    assert results.ac_second is (AcType.TC if genuine else AcType.AAC)
     assert bench.generate(data, 0x40).sw == 0x6985
 
 
@@ -178,7 +188,11 @@ def test_second_cryptogram_without_issuer_authentication(
 ) -> None:
     card, _ = tap(bench, MASTERCARD)
     data = dol.build(card[tags.CDOL2], {tags.AUTHORISATION_RESPONSE_CODE: code})
-    assert tags_of(bench.generate(data, p1))[tags.CRYPTOGRAM_INFORMATION_DATA] == cid
+    answer = tags_of(bench.generate(data, p1))
+    assert answer[tags.CRYPTOGRAM_INFORMATION_DATA] == cid
+    results = results_of(MASTERCARD, answer)
+    assert results.issuer_authenticated is None
+    assert results.unable_to_go_online is (code == UNABLE)
 
 
 @NETWORKS
@@ -209,11 +223,18 @@ def test_an_aac_that_is_asked_for_ends_the_debit_and_the_number(bench: Bench) ->
     assert bench.element.credentials_left() == 3
 
 
-def test_a_terminal_that_is_never_online_is_declined(bench: Bench) -> None:
+def test_a_request_for_cda_gets_the_plain_answer(bench: Bench) -> None:
+    card, answer = tap(bench, MASTERCARD, p1=0x90)
+    assert answer[tags.CRYPTOGRAM_INFORMATION_DATA] == b"\x80"
+    check_cryptogram(MASTERCARD, card, answer, TERMINAL)
+
+
+@pytest.mark.parametrize("terminal_type", [b"\x13", b"\x16", b"\x23", b"\x26", b"\x36"])
+def test_a_terminal_that_is_never_online_is_declined(bench: Bench, terminal_type: bytes) -> None:
     bench.arm()
     assert bench.initiate().ok
     card = read_records(bench)
-    data = dol.build(card[tags.CDOL1], TERMINAL | {tags.TERMINAL_TYPE: b"\x23"})
+    data = dol.build(card[tags.CDOL1], TERMINAL | {tags.TERMINAL_TYPE: terminal_type})
     assert tags_of(bench.generate(data, 0x80))[tags.CRYPTOGRAM_INFORMATION_DATA] == b"\x00"
 
 
