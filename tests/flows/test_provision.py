@@ -12,7 +12,7 @@ from zheton.core.country import country
 from zheton.core.debit import Admitted, Debit, Place
 from zheton.core.decline import Decline, Reason
 from zheton.core.emv import tlv
-from zheton.core.emv.cryptogram import verify_arpc_1
+from zheton.core.emv.cryptogram import verify_arpc_1, verify_arpc_2
 from zheton.core.errors import RefusedError
 from zheton.core.money import currency, money
 from zheton.core.token.domain import Channel
@@ -109,6 +109,23 @@ def test_the_chip_gets_an_answer_that_it_can_verify() -> None:
         arqc = admitted.debit.chip[0x9F26]
         verify_arpc_1("3des", admitted.session_key, arqc, b"00", answer[:8])
         assert answer[8:] == b"00"
+
+
+@pytest.mark.parametrize(("code", "update"), [("00", "00800000"), ("51", "00000000")])
+def test_by_method_2_the_answer_says_whether_the_issuer_approves(code: str, update: str) -> None:
+    with lab() as world:
+        app, band = world.sign_up(), world.band()
+        body = {"encryptedData": world.envelope(LI, "09/30"), "region": "CN"}
+        card = app.post(f"/v1/users/{app.user}/creditCards", body, 201)["id"]
+        app.post(f"/v1/creditCards/{card}/verify", {"code": world.code()})
+        assert app.companion(band).sync(app.register(band), 0) is not None
+        admitted = examine(world, pay(band))
+        assert isinstance(admitted, Admitted), admitted
+        answer = world.network_side.answer_chip(admitted, code)
+        assert admitted.session_key is not None and admitted.debit.chip is not None
+        arqc = admitted.debit.chip[0x9F26]
+        verify_arpc_2("aes", admitted.session_key, arqc, answer[4:], b"", answer[:4])
+        assert answer[4:].hex() == update
 
 
 def test_every_number_of_a_batch_verifies() -> None:
