@@ -1,23 +1,20 @@
 """Every role as a process of its own, for system tests: started, found, stopped and killed."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 import pytest
 
 from zheton.apps.parties import HOST, Role
 
 WAIT_S = 30.0  # far more than any step takes; reached only if something is broken
-PRODUCT = ("-m", "zheton.apps.cli.main")
 
 
 def free_ports(count: int) -> list[int]:
@@ -46,12 +43,6 @@ class RoleProcess:
             pytest.fail(f"{self.role} did not start: {self.errors.read_text()}")
         return line
 
-    @property
-    def orders(self) -> IO[str]:
-        """Where tests tell it something."""
-        assert self.process.stdin is not None
-        return self.process.stdin
-
     def stop(self) -> int:
         """End it as an operator does; its exit status."""
         self.process.terminate()
@@ -64,9 +55,8 @@ class RoleProcess:
     def wait(self) -> int:
         """Its exit status, once it has ended."""
         status = self.process.wait(WAIT_S)
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                pipe.close()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
         return status
 
 
@@ -84,16 +74,19 @@ class Street:
         """Where a role answers HTTP."""
         return f"http://{HOST}:{self.ports[role]}"
 
-    def start(self, role: Role, program: Sequence[str] = PRODUCT) -> RoleProcess:
-        """Start a role; `program` is what Python runs, with the arguments of `zheton` after it."""
+    def arguments(self, role: Role) -> list[str]:
+        """The command line of a role, without the program."""
         peers = [f"--peer={peer}={HOST}:{port}" for peer, port in self.ports.items()]
+        return ["serve", role, f"--data={self.data}", f"--port={self.ports[role]}", *peers]
+
+    def start(self, role: Role) -> RoleProcess:
+        """Start a role."""
         errors = self.data / f"{role}.errors"
         errors.parent.mkdir(exist_ok=True)
-        arguments = ["serve", role, f"--data={self.data}", f"--port={self.ports[role]}", *peers]
         with errors.open("a") as file:
             process = subprocess.Popen(
-                [sys.executable, *program, *arguments],
-                stdin=subprocess.PIPE,
+                [sys.executable, "-m", "zheton.apps.cli.main", *self.arguments(role)],
+                stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=file,
                 text=True,
@@ -118,11 +111,6 @@ def street(data: Path) -> Iterator[Street]:
         yield made
     finally:
         made.end()
-
-
-def died_by_kill(status: int) -> bool:
-    """Whether an exit status is that of SIGKILL."""
-    return status == -signal.SIGKILL
 
 
 def patience() -> Iterator[None]:

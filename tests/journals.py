@@ -1,0 +1,117 @@
+"""Journals of acquirer, network and issuer, read past the product, against each other."""
+
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zheton.core.token.batch import BATCH_SIZE
+
+_MASK = (1 << 64) - 1
+
+
+def rows(data: Path, party: str, query: str) -> list[dict[str, Any]]:
+    """Rows of a party's database."""
+    with closing(sqlite3.connect(data / f"{party}.db", timeout=30)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(query)]
+
+
+def unsettled(data: Path) -> int:
+    """How many debits have no end yet, at the acquirer or at the network."""
+    open_sales = "SELECT rrn FROM sales WHERE status IN ('sent', 'reversal-due', 'reversing')"
+    open_debits = "SELECT debit FROM debit WHERE state = 'pending' OR reversal_due"
+    return len(rows(data, "acquirer", open_sales)) + len(rows(data, "vault", open_debits))
+
+
+def under_way(data: Path) -> int:
+    """How many debits are burnt, and wait for their issuer."""
+    return len(rows(data, "vault", "SELECT debit FROM debit WHERE state = 'pending'"))
+
+
+@dataclass(frozen=True)
+class Journals:
+    """All that the three wrote, by retrieval reference."""
+
+    sales: dict[str, dict[str, Any]]
+    debits: list[dict[str, Any]]
+    batches: list[dict[str, Any]]
+    holds: dict[str, dict[str, Any]]
+    balances: list[dict[str, Any]]
+    postings: list[dict[str, Any]]
+
+    @classmethod
+    def read(cls, data: Path) -> "Journals":
+        """As they are now."""
+        sums = "SELECT kind, currency, owner, SUM(minor) AS minor FROM postings GROUP BY 1, 2, 3"
+        return cls(
+            {row["rrn"]: row for row in rows(data, "acquirer", "SELECT * FROM sales")},
+            rows(data, "vault", "SELECT * FROM debit"),
+            rows(data, "vault", "SELECT * FROM batch"),
+            {
+                row["retrieval_reference"]: row
+                for row in rows(data, "issuer", "SELECT * FROM holds")
+            },
+            rows(data, "issuer", "SELECT kind, currency, owner, minor FROM balances"),
+            rows(data, "issuer", sums),
+        )
+
+    def not_approved(self) -> int:
+        """How many sales were cut short, for there was nothing else to decline them for."""
+        return sum(sale["status"] != "approved" for sale in self.sales.values())
+
+    def check(self, told_approved: set[str]) -> None:
+        """That they agree, and that nothing approved is missing; `told_approved` are DE37s."""
+        approved = self._approved()
+        assert told_approved <= set(approved), "a till was told of an approval that is none"
+        at_network = {
+            line["retrieval_reference"]: (line["amount_minor"], line["auth_code"])
+            for line in self.debits
+            if line["state"] == "approved"
+        }
+        assert at_network == approved, "network and acquirer disagree on what was approved"
+        held = {rrn: h["amount_minor"] for rrn, h in self.holds.items() if h["status"] == "held"}
+        assert held == {rrn: minor for rrn, (minor, _) in approved.items()}, (
+            "the issuer holds something else than what was approved"
+        )
+        ended = {sale["status"] for sale in self.sales.values()}
+        assert ended <= {"approved", "declined", "reversed"}
+        self._check_numbers()
+        self._check_money(sum(held.values()))
+
+    def _approved(self) -> dict[str, tuple[int, str]]:
+        return {
+            rrn: (sale["amount_minor"], sale["auth_code"])
+            for rrn, sale in self.sales.items()
+            if sale["status"] == "approved"
+        }
+
+    def _check_numbers(self) -> None:
+        """Every burnt bit has one journal line, and every line that needs one has a burnt bit."""
+        burnt = {
+            (batch["bin"], batch["batch"] * BATCH_SIZE + place)
+            for batch in self.batches
+            for place in range(BATCH_SIZE)
+            if (batch["burnt"] & _MASK) >> place & 1
+        }
+        lines = Counter((line["bin"], line["number_index"]) for line in self.debits)
+        assert all(count == 1 for count in lines.values()), "a number has two journal lines"
+        assert burnt <= set(lines), "a bit is burnt without a journal line"
+        kept = {
+            (line["bin"], line["number_index"])
+            for line in self.debits
+            if line["state"] != "blocked"
+        }
+        assert kept <= burnt, "a debit was journalled whose number is not burnt"
+
+    def _check_money(self, held_minor: int) -> None:
+        totals: Counter[str] = Counter()
+        for line in self.postings:
+            totals[line["currency"]] += line["minor"]
+        assert not any(totals.values()), "the issuer's books do not add up"
+        kept = {tuple(row.values()) for row in self.balances if row["minor"]}
+        assert kept == {tuple(row.values()) for row in self.postings if row["minor"]}
+        holding = sum(row["minor"] for row in self.postings if row["kind"] == "holds")
+        assert holding == held_minor, "what is held is not what was approved"

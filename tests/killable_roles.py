@@ -1,0 +1,127 @@
+"""`zheton serve ROLE` for tests of crashes: a network that dies where it is told to, a slow issuer.
+
+It is the product's own command with other nodes in it, and exists in tests alone: the product has
+no such point. Processes are forked from one that has imported all of it, so that starting one again
+takes no time.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from tests.role_processes import Street
+from zheton.adapters.tcp.server import Peer
+from zheton.apps import parties
+from zheton.apps.cli import serve as _loaded  # noqa: F401
+from zheton.apps.cli.main import main
+from zheton.apps.nodes.issuer import IssuerNode
+from zheton.apps.nodes.network import NetworkNode
+from zheton.apps.parties import HOST, Role
+from zheton.core.iso8583.message import Message
+from zheton.roles.network.complete import Answered
+from zheton.roles.network.state import Forward, Step
+
+BEFORE_BURN = "before burn"
+BURNT = "burnt, not forwarded"
+FORWARDED = "forwarded, not journalled"
+JOURNALLED = "journalled, not answered"
+POINTS = (BEFORE_BURN, BURNT, FORWARDED, JOURNALLED)
+IN_FLIGHT_MIN = 50
+CROWD = 58  # looked for before a kill: some are answered between the look and the end
+ISSUER_TAKES_S = 0.7  # so that debits are in flight at all, on a machine of any speed
+WAIT_S = 30.0
+_armed: set[str] = set()
+_context = multiprocessing.get_context("forkserver")
+
+
+class KillableNetwork(NetworkNode):
+    """Dies (SIGKILL) at a point that is armed, once it is passed with many debits in flight."""
+
+    def _authorise(self, group: Sequence[Message]) -> list[Step]:
+        self._pass(BEFORE_BURN)
+        steps = super()._authorise(group)
+        if any(isinstance(step, Forward) for step in steps):
+            self._pass(BURNT)
+        return steps
+
+    def _complete(self, group: Sequence[Answered]) -> list[Message]:
+        self._pass(FORWARDED)
+        answers = super()._complete(group)
+        self._pass(JOURNALLED)
+        return answers
+
+    def _pass(self, point: str) -> None:
+        if point in _armed and self._requests >= CROWD:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class SlowIssuer(IssuerNode):
+    """Decides at once and takes its time to answer a debit, as banks do."""
+
+    async def _serve(self, message: Message, peer: Peer) -> Message | None:
+        response = await super()._serve(message, peer)
+        if message.mti == "0100":
+            await asyncio.sleep(ISSUER_TAKES_S)
+        return response
+
+
+@dataclass
+class KillableRole:
+    """One role that runs."""
+
+    role: Role
+    port: int
+    process: ForkServerProcess
+    orders: Connection
+
+    def await_port(self) -> None:
+        """Block until it listens."""
+        deadline = time.monotonic() + WAIT_S
+        while time.monotonic() < deadline and self.process.exitcode is None:
+            with suppress(OSError), socket.create_connection((HOST, self.port)):
+                return
+            time.sleep(0.02)  # the pace of looking, not the length of the wait
+        raise AssertionError(f"{self.role} does not listen")
+
+    def end(self) -> int | None:
+        """Kill it, if it has not ended; its exit status."""
+        self.process.kill()
+        self.process.join(WAIT_S)
+        self.orders.close()
+        return self.process.exitcode
+
+
+def begin(town: Street, role: Role) -> KillableRole:
+    """Start a role at its place in a street."""
+    _context.set_forkserver_preload([__name__])
+    orders, heard = _context.Pipe()
+    process = _context.Process(target=_run, args=(town.arguments(role), town.data, role, heard))
+    process.start()
+    heard.close()
+    return KillableRole(role, town.ports[role], process, orders)
+
+
+def _run(arguments: list[str], data: Path, role: Role, orders: Connection) -> None:
+    errors = os.open(data / f"{role}.errors", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(errors, sys.stdout.fileno())
+    os.dup2(errors, sys.stderr.fileno())
+    threading.Thread(target=_listen, args=(orders,), daemon=True).start()
+    vars(parties).update(NetworkNode=KillableNetwork, IssuerNode=SlowIssuer)
+    sys.exit(main(arguments))
+
+
+def _listen(orders: Connection) -> None:
+    with suppress(EOFError):
+        while True:
+            _armed.add(orders.recv())
