@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: setup run test check format pcsc pkcs11 demo clean
+.PHONY: setup run test check soak format pcsc pkcs11 demo clean
 
 setup: .venv/runtime.stamp
 
@@ -17,6 +17,10 @@ demo: setup
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest
+
+# A hundred processes killed under load, where `make test` kills ten; not in CI.
+soak: .venv/dev.stamp
+	ZHETON_KILLS=100 $(BIN)/python -m pytest tests/system/test_kill.py
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""`zheton serve`: all roles as processes on one folder; a card is enrolled and pays by them."""
+"""`zheton serve`: all roles as processes on one folder; a card is enrolled and pays through."""
 
 import json
 import re

@@ -27,7 +27,7 @@ def test_one_line_a_step_and_who_saw_the_card_number(trace: list[Crossing]) -> N
     text = printed(trace)
     assert "terminal → element  GENERATE AC" in text
     assert "350.00 RUB" in text
-    sentence = "The card number was seen by: cardholder, entry form, vault, issuer. By nobody else."
+    sentence = "The card number was seen by: entry form, vault, issuer. By nobody else."
     assert sentence in text
     assert "element → terminal" in text.partition("Time by hop")[2]
 
