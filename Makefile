@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: setup run test check soak format pcsc pkcs11 demo clean
+.PHONY: setup run test check soak format ble pcsc pkcs11 demo clean
 
 setup: .venv/runtime.stamp
 
@@ -32,6 +32,9 @@ format: .venv/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# A band and its companion over Bluetooth. bumble is the whole stack, so that tests need no adapter.
+ble: .venv/ble.stamp
+
 # pyscard has no wheel for Linux: it wants a C compiler, swig and the headers of pcsclite.
 pcsc: .venv/pcsc.stamp
 
@@ -49,6 +52,10 @@ pkcs11: .venv/pkcs11.stamp
 .venv/dev.stamp: .venv/runtime.stamp
 	$(PIP) --upgrade "pip>=25.1"
 	$(PIP) --group dev
+	@touch $@
+
+.venv/ble.stamp: .venv/runtime.stamp
+	$(PIP) --editable ".[ble]"
 	@touch $@
 
 .venv/pcsc.stamp: .venv/runtime.stamp
