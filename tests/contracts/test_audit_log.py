@@ -13,22 +13,30 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from tests.unit.core.token.audit.audit_strategies import BUCKET, card_id, sample
-from zheton.adapters.audit_files import CheckpointFile, keep_public_key, read_public_key
+from tests.unit.core.token.audit.audit_strategies import BUCKET, card_id, epochs, sample, signer
+from zheton.adapters.audit_files import CheckpointFile, keep_public_keys, read_public_keys
 from zheton.adapters.storage import audit_append
 from zheton.adapters.storage.audit_log import SqlAuditLog
 from zheton.adapters.storage.database import Database
-from zheton.core.crypto import ed25519
 from zheton.core.errors import ConfigurationError, ConflictError, NotFoundError, VerificationError
 from zheton.core.token.audit import proof as proofs
 from zheton.core.token.audit.chain import CardTip, Tip, chain
 from zheton.core.token.audit.entry import Resolution
-from zheton.core.token.audit.inspect import Fault
-from zheton.roles.tsp.audit import Auditor, checkpoint, faults, prove
+from zheton.core.token.audit.epochs import Signer
+from zheton.core.token.audit.inspect import Fault, Loss, losses
+from zheton.roles.tsp.audit import Auditor, accept_restored, checkpoint, faults, prove
 
 NOW = datetime(2019, 9, 10, 12, tzinfo=UTC)
-SEED = bytes(range(32))
-PUBLIC = ed25519.public_key(SEED)
+KEYS = (signer().public,)
+
+
+class OneKey:
+    """A ring whose audit has had one epoch."""
+
+    def audit_signer(self) -> Signer:
+        return signer()
+
+
 WRITER = """
 import sys
 from tests.unit.core.token.audit.audit_strategies import sample
@@ -54,15 +62,30 @@ class Bench:
 
     def fresh_auditor(self) -> Auditor:
         """As another process would begin."""
-        return Auditor(self.log, self.checkpoints, SEED)
+        return Auditor(self.log, self.checkpoints, OneKey())
 
     def write(self, *groups: list[Resolution]) -> None:
         for group in groups:
             with self.database.transaction() as connection:
                 audit_append.append(connection, group)
 
+    def snapshot(self) -> str:
+        """A copy of the database as it is now."""
+        copy = self.file.with_name("copy.db")
+        with closing(sqlite3.connect(self.file)) as here, closing(sqlite3.connect(copy)) as there:
+            here.backup(there)
+        return str(copy)
+
+    def put_back(self, copy: str) -> None:
+        """The database is the copy again."""
+        with closing(sqlite3.connect(copy)) as here, closing(sqlite3.connect(self.file)) as there:
+            here.backup(there)
+
+    def losses(self) -> list[Loss]:
+        return list(losses(list(self.checkpoints.read())))
+
     def faults(self) -> list[Fault]:
-        return list(faults(self.log, list(self.checkpoints.read()), PUBLIC))
+        return list(faults(self.log, list(self.checkpoints.read()), KEYS))
 
     def places(self) -> list[tuple[int | None, int | None]]:
         return [(fault.bucket, fault.seq) for fault in self.faults()]
@@ -216,12 +239,13 @@ def test_a_torn_line_does_not_count_and_a_damaged_one_is_told(bench: Bench) -> N
 
 
 def test_the_public_key_is_kept_for_those_who_verify(tmp_path: Path) -> None:
-    assert keep_public_key(tmp_path / "audit.public", SEED) == PUBLIC
-    assert read_public_key(tmp_path / "audit.public") == PUBLIC
+    for known in (epochs()[:1], epochs()):
+        keep_public_keys(tmp_path / "audit.public", known)
+        assert read_public_keys(tmp_path / "audit.public") == known
     for content in ("", "zz", "00"):
         (tmp_path / "bad").write_text(content)
         with pytest.raises(ConfigurationError):
-            read_public_key(tmp_path / "bad")
+            read_public_keys(tmp_path / "bad")
 
 
 # Tampering with the file
@@ -306,6 +330,58 @@ def test_a_log_without_its_checkpoints_is_told(signed: Bench) -> None:
     assert {fault.bucket for fault in signed.faults()} == {3, BUCKET}
 
 
+# Restoring a copy
+
+
+def test_a_restored_log_goes_on_once_it_is_signed_as_restored(signed: Bench) -> None:
+    copy = signed.snapshot()
+    signed.write(sample(3), elsewhere(3, 1), elsewhere(4, 2))
+    assert checkpoint(signed.auditor, NOW) is not None
+    signed.put_back(copy)
+    assert {bucket for bucket, _ in signed.places()} == {3, 4, BUCKET}
+    with pytest.raises(ConflictError):
+        checkpoint(signed.fresh_auditor(), NOW)
+
+    restored = accept_restored(signed.fresh_auditor(), NOW)
+    assert accept_restored(signed.fresh_auditor(), NOW) == restored  # cut and run again
+    assert signed.faults() == []
+    lost = [(each.bucket, each.kept, each.signed) for each in signed.losses()]
+    assert lost == [(3, 2, 3), (4, 0, 2), (BUCKET, 8, 11)]
+
+    signed.write(sample(2, 5), elsewhere(4, 1))
+    assert checkpoint(signed.fresh_auditor(), NOW) is not None
+    prove(signed.fresh_auditor(), card_id(5), NOW).check(KEYS)
+    assert signed.faults() == []
+    assert len(signed.losses()) == 3
+
+
+def test_what_is_changed_around_a_restore_is_still_found(signed: Bench) -> None:
+    copy = signed.snapshot()
+    signed.write(sample(3))
+    checkpoint(signed.auditor, NOW)
+    signed.put_back(copy)
+    accept_restored(signed.fresh_auditor(), NOW)
+    signed.write(sample(1, 5))
+    checkpoint(signed.fresh_auditor(), NOW)
+    _, tips, cards = chain(sample(3) + sample(3, 1) + sample(2, 6), {BUCKET: Tip.empty(BUCKET)}, {})
+    signed.tamper(f"DELETE FROM audit_entry WHERE bucket = {BUCKET} AND seq = 9")
+    put_ends(signed, tips[BUCKET], cards)  # the end after the restore is cut
+    assert (BUCKET, 9) in signed.places()
+    signed.tamper(f"UPDATE audit_entry SET who = 'x' WHERE bucket = {BUCKET} AND seq = 2")
+    assert (BUCKET, 2) in signed.places()  # and so is what was there before it
+
+
+def test_a_log_restored_as_another_one_contradicts_what_was_signed(bench: Bench) -> None:
+    bench.write(sample(4))
+    checkpoint(bench.auditor, NOW)
+    bench.write(sample(2))
+    checkpoint(bench.auditor, NOW)
+    bench.tamper("DELETE FROM audit_entry", "DELETE FROM audit_head", "DELETE FROM audit_card")
+    bench.write(sample(4, 1))  # as many as the first checkpoint saw, and others
+    accept_restored(bench.fresh_auditor(), NOW)
+    assert (BUCKET, 4) in bench.places()
+
+
 def put_ends(bench: Bench, tip: Tip, cards: dict[str, CardTip]) -> None:
     with bench.database.transaction() as connection:
         connection.execute(
@@ -328,10 +404,10 @@ def test_a_card_gets_all_its_entries_with_a_proof(bench: Bench) -> None:
     bench.write(sample(1, 3))
     for auditor in (bench.auditor, bench.fresh_auditor()):
         proof = prove(auditor, card_id(3), NOW)
-        proof.check(PUBLIC)
+        proof.check(KEYS)
         assert len(proof.entries) == 3
         assert proof.checkpoint.number == 2
-        proofs.from_json(proofs.to_json(proof)).check(PUBLIC)
+        proofs.from_json(proofs.to_json(proof)).check(KEYS)
     assert len(list(bench.checkpoints.read())) == 2
 
 
@@ -341,10 +417,10 @@ def test_no_proof_hides_an_entry_by_cutting_the_cards_chain(bench: Bench) -> Non
     with bench.log.reading(BUCKET) as view:
         two = proofs.card_end(card, view.of_card(card)[:2])
     put_ends(bench, bench.log.tips()[BUCKET], {card: two})
-    prove(bench.auditor, card, NOW).check(PUBLIC)  # signed by who lies, it holds
+    prove(bench.auditor, card, NOW).check(KEYS)  # signed by who lies, it holds
     assert bench.faults() != []  # but not for those who walk the whole chain
     with pytest.raises(VerificationError):
-        replace(prove(bench.auditor, card, NOW), entries=()).check(PUBLIC)
+        replace(prove(bench.auditor, card, NOW), entries=()).check(KEYS)
 
 
 @pytest.mark.parametrize("card", ["", "zz" * 16, card_id(0).upper(), card_id(1), "03" + "00" * 15])

@@ -8,14 +8,15 @@ anybody: it does not count, and the next one takes its place.
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from zheton.core.crypto import ed25519
 from zheton.core.errors import ConfigurationError, DecodeError
+from zheton.core.token.audit import epochs
 from zheton.core.token.audit.checkpoint import Checkpoint, from_json, to_json
+from zheton.core.token.audit.epochs import Epoch
 
 LINE_BYTES_MAX = 64 << 10
 
@@ -89,27 +90,26 @@ class CheckpointFile:
             ) from None
 
 
-def keep_public_key(path: Path, seed: bytes) -> bytes:
-    """The public key of a seed, written to a file for those who verify, if it is not there."""
-    public = ed25519.public_key(seed)
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(public.hex() + "\n")
-    return public
+def keep_public_keys(path: Path, known: Sequence[Epoch]) -> None:
+    """Write the public keys of all epochs to a file for those who verify, if they are not there."""
+    text = epochs.to_text(known)
+    if path.exists() and path.read_text() == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_text(text)
+    fresh.replace(path)
 
 
-def read_public_key(path: Path) -> bytes:
-    """The public key in a file; ConfigurationError if it is not there or is none."""
+def read_public_keys(path: Path) -> tuple[Epoch, ...]:
+    """The epochs in a file; ConfigurationError if it is not there or holds none."""
     try:
-        public = bytes.fromhex(path.read_text())
-    except (OSError, ValueError) as error:
+        return epochs.from_text(path.read_text())
+    except (OSError, ValueError, DecodeError) as error:
         raise ConfigurationError(
-            f"{path} holds no public key of a detokenisation log; it is made with the first "
+            f"{path} holds no public keys of a detokenisation log; it is made with the first "
             "checkpoint, or name another file with --key."
         ) from error
-    if len(public) != ed25519.PUBLIC_KEY_BYTES:
-        raise ConfigurationError(f"{path} holds no public key: it has not 32 bytes.")
-    return public
 
 
 def _whole(descriptor: int) -> int:

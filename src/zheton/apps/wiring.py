@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from zheton.adapters.audit_files import CheckpointFile, keep_public_key
+from zheton.adapters.audit_files import CheckpointFile, keep_public_keys
 from zheton.adapters.clock import SystemClock
 from zheton.adapters.datafiles import load_policy, load_schemes
 from zheton.adapters.device_files import device_named, load_devices
@@ -127,16 +127,18 @@ class Installation:
 
     @property
     def audit_public(self) -> Path:
-        """The public key of the checkpoints; whoever verifies should have a copy elsewhere."""
+        """The public keys of the checkpoints; whoever verifies should have a copy elsewhere."""
         return self.data / "audit.public"
 
     @cached_property
     def auditor(self) -> Auditor:
         """Who signs checkpoints."""
-        self._refuse_lost("audit.key", "audit.checkpoints")
-        seed = open_secret(self.data / "audit.key")
-        keep_public_key(self.audit_public, seed)
-        return Auditor(self.audit_log, self.checkpoints, seed)
+        self.keep_audit_keys()
+        return Auditor(self.audit_log, self.checkpoints, self.keys)
+
+    def keep_audit_keys(self) -> None:
+        """Write down the public keys of the audit's epochs; once more after each rotation."""
+        keep_public_keys(self.audit_public, self.keys.audit_epochs())
 
     @cached_property
     def issuer(self) -> IssuerDatabase:

@@ -18,6 +18,7 @@ from zheton.core.crypto import ed25519
 from zheton.core.crypto.kcv import KCV_BYTES, kcv_aes, kcv_hmac, kcv_public
 from zheton.core.errors import ConflictError, NotFoundError
 from zheton.core.scheme import Cipher
+from zheton.core.token.audit.epochs import endorsed
 from zheton.core.token.number import TokenRange
 
 ALGORITHM = {
@@ -90,11 +91,6 @@ def without_older(ring: Ring, purpose: Purpose) -> Ring:
     return ring
 
 
-def epoch(version: int, public: bytes) -> bytes:
-    """What the audit key of one version signs to make the next one valid."""
-    return b"zheton audit key %d " % version + public
-
-
 def stored_key(
     custody: Custody, purpose: Purpose, token_bin: str, secret: bytes, day: str, version: int = 1
 ) -> KeyEntry:
@@ -140,7 +136,7 @@ def _wrapped(
         public = key.hex()
         if before is not None:
             signer = custody.unwrap(before.stored, before.context)
-            endorsement = ed25519.sign(signer, epoch(version, key)).hex()
+            endorsement = ed25519.sign(signer, endorsed(version, key)).hex()
     check = _check(purpose, secret).hex().upper()
     return KeyEntry(purpose, token_bin, version, algorithm, day, check, stored, public, endorsement)
 

@@ -8,7 +8,7 @@ So no debit and no enrolment waits for a restart.
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from zheton.adapters.keys.custody import Custody
@@ -22,21 +22,13 @@ from zheton.core.emv.keys import derive_icc_master_key
 from zheton.core.errors import ConfigurationError, ConflictError, VerificationError
 from zheton.core.scheme import Cipher
 from zheton.core.scp03.keys import StaticKeys
+from zheton.core.token.audit.epochs import Epoch, Signer
 from zheton.core.token.number import TokenRange
 from zheton.core.token.pan import Pan
 
 T = TypeVar("T")
 _PAR_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PAR_CHARACTERS = 25
-
-
-@dataclass(frozen=True, slots=True)
-class AuditKey:
-    """One epoch of the audit: its public key, which the key before it signed (not the first)."""
-
-    version: int
-    public: bytes
-    endorsement: bytes
 
 
 class VaultKeys:
@@ -181,16 +173,16 @@ class VaultKeys:
         """
         return open_envelope(jwe_text, self._now().envelopes.values())
 
-    def sign_audit(self, content: bytes) -> tuple[int, bytes]:
-        """Version of the audit key and its Ed25519 signature over the content."""
-        version, seed = next(iter(self._now().audit.items()))
-        return version, ed25519.sign(seed, content)
+    def audit_signer(self) -> Signer:
+        """The key of the audit's newest epoch (Ed25519)."""
+        seed = next(iter(self._now().audit.values()))
+        return Signer(ed25519.public_key(seed), partial(ed25519.sign, seed))
 
-    def audit_keys(self) -> tuple[AuditKey, ...]:
+    def audit_epochs(self) -> tuple[Epoch, ...]:
         """The epochs of the audit, the oldest first."""
         self._now()
         return tuple(
-            AuditKey(e.version, bytes.fromhex(e.public), bytes.fromhex(e.endorsement))
+            Epoch(e.version, bytes.fromhex(e.public), bytes.fromhex(e.endorsement))
             for e in self._ring.of(Purpose.AUDIT)
         )
 

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from zheton.adapters.audit_files import read_public_key
+from zheton.adapters.audit_files import read_public_keys
 from zheton.apps.wiring import DEFAULT_DATA, Installation
 from zheton.core.errors import ConfigurationError, VerificationError
 from zheton.core.token.audit.checkpoint import Checkpoint
 from zheton.core.token.audit.entry import Entry
+from zheton.core.token.audit.epochs import followed, public_keys
+from zheton.core.token.audit.inspect import losses
 from zheton.core.token.audit.proof import Proof, from_json, to_json
 from zheton.roles.tsp.audit import checkpoint as sign
 from zheton.roles.tsp.audit import faults, prove
@@ -26,7 +28,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _Data = Annotated[Path, typer.Option("--data", help="The folder of keys and databases.")]
 _Key = Annotated[
-    Path | None, typer.Option("--key", help="The public key; else audit.public of the folder.")
+    Path | None,
+    typer.Option("--key", help="Your copy of audit.public, whose last key the others must follow."),
 ]
 
 
@@ -48,7 +51,9 @@ def verify(data: _Data = DEFAULT_DATA, key: _Key = None) -> None:
         typer.echo("The log is empty, and no checkpoint says otherwise.")
         return
     found = 0
-    for fault in faults(on.audit_log, checkpoints, read_public_key(key or on.audit_public)):
+    for loss in losses(checkpoints):
+        typer.echo(f"Known: {loss}, signed on {_moment(loss.at_ms)}.")
+    for fault in faults(on.audit_log, checkpoints, _trusted(on, key)):
         found += 1
         if found > FAULTS_SHOWN:
             typer.echo("There is more; it ends here.")
@@ -79,9 +84,9 @@ def card(
 @app.command("check-proof")
 def check_proof(
     file: Annotated[Path, typer.Argument(help="What `zheton audit card` handed out.")],
-    key: Annotated[Path, typer.Option("--key", help="The log's public key, in a file.")],
+    key: Annotated[Path, typer.Option("--key", help="The log's public keys: audit.public.")],
 ) -> None:
-    """Check a proof with nothing but the public key; status 1 unless it holds."""
+    """Check a proof with nothing but the public keys; status 1 unless it holds."""
     try:
         if file.stat().st_size > PROOF_BYTES_MAX:
             raise ConfigurationError(f"{file} is longer than any proof.")
@@ -90,7 +95,7 @@ def check_proof(
         raise ConfigurationError(f"{file} can't be read as a proof.") from error
     proof = from_json(written)
     try:
-        proof.check(read_public_key(key))
+        proof.check(public_keys(read_public_keys(key)))
     except VerificationError as error:
         typer.echo(f"The proof does not hold: {error}")
         raise typer.Exit(1) from None
@@ -103,6 +108,11 @@ def _installation(data: Path) -> Installation:
     if not on.vault_exists:
         raise ConfigurationError(f"{data} holds no vault; name another folder with --data.")
     return on
+
+
+def _trusted(on: Installation, pinned: Path | None) -> tuple[bytes, ...]:
+    told = read_public_keys(on.audit_public)
+    return public_keys(told) if pinned is None else followed(read_public_keys(pinned), told)
 
 
 def _tell(proof: Proof) -> None:

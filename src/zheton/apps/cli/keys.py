@@ -132,6 +132,11 @@ def rotate(
         typer.echo(f"{_told(_bring(installation, purpose, 'Cards'))}.".capitalize())
     if purpose is Rotating.ENVELOPE:
         typer.echo(f"Entry forms pin it by its thumbprint {keys.envelope_thumbprint()}.")
+    if purpose is Rotating.AUDIT:
+        installation.keep_audit_keys()
+        typer.echo(
+            f"It is signed by the key before it; its public key is in {installation.audit_public}."
+        )
     if purpose is Rotating.ISSUER:
         typer.echo("New batches are leased under it; those on devices keep theirs.")
 

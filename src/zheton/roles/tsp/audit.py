@@ -16,6 +16,7 @@ from zheton.core.token.audit import shelves
 from zheton.core.token.audit.chain import CardTip, Tip
 from zheton.core.token.audit.checkpoint import BucketState, Checkpoint, signed
 from zheton.core.token.audit.entry import ID_CHARACTERS, Entry, unix_ms
+from zheton.core.token.audit.epochs import Signer
 from zheton.core.token.audit.inspect import Fault, Stored, bucket_faults, checkpoint_faults
 from zheton.core.token.audit.proof import Proof
 from zheton.core.token.batch import BUCKETS
@@ -66,6 +67,13 @@ class Row(Protocol):
         """Add one, durably."""
 
 
+class Signing(Protocol):
+    """The keys of the audit."""
+
+    def audit_signer(self) -> Signer:
+        """The key of the newest epoch."""
+
+
 class Checkpoints(Protocol):
     """Where checkpoints are kept, outside the database."""
 
@@ -83,11 +91,11 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class Auditor:
-    """What checkpoints need of the world; `seed` is the Ed25519 key that signs."""
+    """What checkpoints need of the world."""
 
     log: AuditLog
     checkpoints: Checkpoints
-    seed: bytes = field(repr=False)
+    keys: Signing = field(repr=False)
     _known: dict[int, _Known] = field(default_factory=dict, repr=False)
 
 
@@ -125,9 +133,29 @@ def prove(on: Auditor, card: str, now: datetime) -> Proof:
     return Proof(card, tuple(held.entries), tuple(held.shelf), tuple(held.path), newest)
 
 
-def faults(log: AuditLog, checkpoints: Sequence[Checkpoint], public: bytes) -> Iterator[Fault]:
-    """Everything that was changed after it was written; the whole log is hashed again."""
-    yield from checkpoint_faults(checkpoints, public)
+def accept_restored(on: Auditor, now: datetime) -> Checkpoint:
+    """Sign that the log goes on from where a restored database has it; the newest says so then.
+
+    Entries that earlier checkpoints signed beyond that end stay known as lost. Once the newest one
+    says it, a second call signs nothing.
+    """
+    with on.checkpoints.extending() as row:
+        states, _ = _read(on, None, None)
+        if row.last is not None and row.last.restored and row.last.states == states:
+            return row.last
+        new = signed(row.last, unix_ms(now), states, on.keys.audit_signer(), restored=True)
+        row.append(new)
+        return new
+
+
+def faults(
+    log: AuditLog, checkpoints: Sequence[Checkpoint], keys: Sequence[bytes]
+) -> Iterator[Fault]:
+    """Everything that was changed after it was written; the whole log is hashed again.
+
+    `keys` are the public keys of the epochs, the oldest first.
+    """
+    yield from checkpoint_faults(checkpoints, keys)
     for bucket in range(BUCKETS):
         with log.reading(bucket) as view:
             tip = view.tip()
@@ -203,6 +231,6 @@ def _extended(
     last = row.last
     if states == (last.states if last else ()):
         return last
-    new = signed(last, unix_ms(now), states, on.seed)
+    new = signed(last, unix_ms(now), states, on.keys.audit_signer())
     row.append(new)
     return new

@@ -219,7 +219,7 @@ def test_a_file_of_version_1_keeps_opening(tmp_path: Path, version_1: dict[str, 
     assert keys._opened.index == {1: b"\7" * 32}
     assert keys.card_key("aes", "62355312", 1, "6235531200000000", 0)
     again = open_keys(path, OPEN)
-    assert again.sign_audit(b"x") == keys.sign_audit(b"x")  # which version 1 had no key for
+    assert again.audit_epochs() == keys.audit_epochs()  # which version 1 had no key for
     assert again.envelope_thumbprint() == keys.envelope_thumbprint()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 

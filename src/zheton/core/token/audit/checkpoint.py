@@ -1,12 +1,14 @@
 """Checkpoints: where all chains end, signed (Ed25519, RFC 8032) and kept outside the database.
 
 Each carries the hash of the one before, so that none can be taken out of their row. What is signed
-is a canonical encoding and not the JSON in which it is written.
+is a canonical encoding and not the JSON in which it is written. One that is `restored` says that
+the database was put back and that the log goes on from where it ended there: what earlier ones
+signed beyond that is lost, and everybody can see how much.
 """
 
 import hashlib
-import hmac
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from struct import Struct
 from typing import Any
@@ -15,10 +17,11 @@ from zheton.core.crypto import ed25519
 from zheton.core.errors import DecodeError, VerificationError
 from zheton.core.token.audit.chain import Tip
 from zheton.core.token.audit.entry import HASH_BYTES, NOTHING_BEFORE
+from zheton.core.token.audit.epochs import Signer
 from zheton.core.token.batch import BUCKETS
 
 _CHECKPOINT = b"zheton audit checkpoint 1\0"
-_HEADER, _STATE = Struct(">QQ32s32sB"), Struct(">BQ32s32s")
+_HEADER, _STATE = Struct(">QQ32s32s?B"), Struct(">BQ32s32s")
 _COUNT_MAX = 1 << 63
 
 
@@ -44,6 +47,7 @@ class Checkpoint:
     states: tuple[BucketState, ...]
     key: bytes
     signature: bytes = field(default=b"", repr=False)
+    restored: bool = False
 
     @property
     def entries(self) -> int:
@@ -53,7 +57,9 @@ class Checkpoint:
     @property
     def content(self) -> bytes:
         """What is signed."""
-        header = _HEADER.pack(self.number, self.at_ms, self.previous, self.key, len(self.states))
+        header = _HEADER.pack(
+            self.number, self.at_ms, self.previous, self.key, self.restored, len(self.states)
+        )
         states = b"".join(
             _STATE.pack(each.bucket, each.tip.count, each.tip.head, each.cards)
             for each in self.states
@@ -69,23 +75,27 @@ class Checkpoint:
         """One bucket's state; None where it had no entries."""
         return next((each for each in self.states if each.bucket == bucket), None)
 
-    def verify(self, public: bytes) -> None:
-        """VerificationError unless it is whole and this key has signed it."""
-        if not hmac.compare_digest(self.key, public):
+    def verify(self, keys: Sequence[bytes]) -> None:
+        """VerificationError unless it is whole and one of these public keys has signed it."""
+        if self.key not in keys:
             raise VerificationError("The checkpoint was signed by another key.")
-        ed25519.verify(public, self.content, self.signature)
+        ed25519.verify(self.key, self.content, self.signature)
         if any(a.bucket >= b.bucket for a, b in pairwise(self.states)):
             raise VerificationError("The checkpoint holds a bucket twice.")
 
 
 def signed(
-    after: Checkpoint | None, at_ms: int, states: tuple[BucketState, ...], seed: bytes
+    after: Checkpoint | None,
+    at_ms: int,
+    states: tuple[BucketState, ...],
+    signer: Signer,
+    *,
+    restored: bool = False,
 ) -> Checkpoint:
     """The checkpoint that follows `after`."""
     number, previous = (after.number + 1, after.hash) if after else (1, NOTHING_BEFORE)
-    bare = Checkpoint(number, at_ms, previous, states, ed25519.public_key(seed))
-    signature = ed25519.sign(seed, bare.content)
-    return Checkpoint(number, at_ms, previous, states, bare.key, signature)
+    bare = Checkpoint(number, at_ms, previous, states, signer.public, restored=restored)
+    return replace(bare, signature=signer.sign(bare.content))
 
 
 def to_json(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -100,6 +110,7 @@ def to_json(checkpoint: Checkpoint) -> dict[str, Any]:
         ],
         "key": checkpoint.key.hex(),
         "signature": checkpoint.signature.hex(),
+        **({"restored": True} if checkpoint.restored else {}),
     }
 
 
@@ -123,6 +134,7 @@ def from_json(written: Any) -> Checkpoint:
             states,
             sized(written["key"], ed25519.PUBLIC_KEY_BYTES),
             sized(written["signature"], ed25519.SIGNATURE_BYTES),
+            bool(written.get("restored", False)),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DecodeError("it is no checkpoint", field="checkpoint", offset=0) from error

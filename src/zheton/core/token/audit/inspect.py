@@ -44,13 +44,52 @@ class _Walk:
     at_last: dict[str, CardTip] | None = None
 
 
-def checkpoint_faults(checkpoints: Sequence[Checkpoint], public: bytes) -> Iterator[Fault]:
-    """Checkpoints that the key has not signed, or that do not follow one another."""
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Entries of a bucket that a checkpoint had signed and that a restore has lost since."""
+
+    checkpoint: int
+    at_ms: int
+    bucket: int
+    kept: int
+    signed: int
+
+    def __str__(self) -> str:
+        return (
+            f"bucket {self.bucket}: entries {self.kept + 1} to {self.signed} were lost with the "
+            f"database; checkpoint {self.checkpoint} says so"
+        )
+
+
+def losses(checkpoints: Sequence[Checkpoint]) -> Iterator[Loss]:
+    """What restores have lost of the log, as far as it had been signed."""
+    newest: dict[int, int] = {}
+    for each in checkpoints:
+        for bucket, count in sorted(newest.items()) if each.restored else ():
+            kept = _count(each, bucket)
+            if kept < count:
+                yield Loss(each.number, each.at_ms, bucket, kept, count)
+        newest = {state.bucket: state.tip.count for state in each.states}
+
+
+def _count(checkpoint: Checkpoint, bucket: int) -> int:
+    state = checkpoint.state(bucket)
+    return state.tip.count if state else 0
+
+
+def checkpoint_faults(checkpoints: Sequence[Checkpoint], keys: Sequence[bytes]) -> Iterator[Fault]:
+    """Checkpoints that no key has signed, or that do not follow one another.
+
+    `keys` are those of the epochs in their order: the key of an epoch that is over signs no more.
+    """
     before: Checkpoint | None = None
-    previous, expected = NOTHING_BEFORE, 1
+    previous, expected, epoch = NOTHING_BEFORE, 1, 0
     for each in checkpoints:
         try:
-            each.verify(public)
+            each.verify(keys)
+            if keys.index(each.key) < epoch:
+                yield Fault(f"number {each.number} is signed by a key whose epoch was over")
+            epoch = max(epoch, keys.index(each.key))
         except VerificationError as error:
             yield Fault(f"number {each.number}: {error}")
         if each.number != expected or not hmac.compare_digest(each.previous, previous):
@@ -63,11 +102,11 @@ def _fallen(before: Checkpoint | None, after: Checkpoint) -> Iterator[Fault]:
     """Buckets that lost entries between two checkpoints, or changed without a new one."""
     for old in before.states if before else ():
         new = after.state(old.bucket)
-        if (
-            new is None
-            or new.tip.count < old.tip.count
-            or (new.tip.count == old.tip.count and new != old)
-        ):
+        if new is None or new.tip.count < old.tip.count:
+            takes_back = not after.restored
+        else:
+            takes_back = new.tip.count == old.tip.count and new != old
+        if takes_back:
             yield Fault(f"number {after.number} takes back entries of the one before", old.bucket)
 
 
@@ -84,14 +123,16 @@ def bucket_faults(
     """
     signed = _signed(bucket, checkpoints)
     last = max((state.tip.count for state, _ in signed), default=-1)
-    wanted = {state.tip.count: (state, number) for state, number in signed}
+    wanted: dict[int, list[tuple[BucketState, int]]] = {}
+    for state, number in signed:
+        wanted.setdefault(state.tip.count, []).append((state, number))
     walk = _Walk(Tip.empty(bucket))
     for row in rows:
         yield from _step(walk, bucket, row)
-        found = wanted.get(row.seq)
-        if found and not hmac.compare_digest(row.hash, found[0].tip.head):
-            text = f"it is not the entry that checkpoint {found[1]} signed: the chain was rewritten"
-            yield Fault(text, bucket, row.seq)
+        for state, number in wanted.get(row.seq, ()):
+            if not hmac.compare_digest(row.hash, state.tip.head):
+                text = f"it is not the entry that checkpoint {number} signed"
+                yield Fault(f"{text}: the chain was rewritten", bucket, row.seq)
         if row.seq == last:
             walk.at_last = dict(walk.cards)
     yield from _end_faults(bucket, walk, tip, cards)
@@ -163,10 +204,16 @@ def cards_root(cards: Mapping[str, CardTip]) -> bytes:
 
 
 def _signed(bucket: int, checkpoints: Sequence[Checkpoint]) -> list[tuple[BucketState, int]]:
-    """What was signed of a bucket, each state with the number of its first checkpoint."""
+    """What was signed of a bucket, each state with the number of its first checkpoint.
+
+    What a restore has lost, and the checkpoint of that restore says so, is left out.
+    """
     found: list[tuple[BucketState, int]] = []
     for each in checkpoints:
         state = each.state(bucket)
+        if each.restored:
+            kept = _count(each, bucket)
+            found = [(old, number) for old, number in found if old.tip.count <= kept]
         if state is not None and (not found or found[-1][0] != state):
             found.append((state, each.number))
     return found

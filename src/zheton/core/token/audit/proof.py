@@ -40,9 +40,9 @@ class Proof:
     path: tuple[bytes, ...]
     checkpoint: Checkpoint
 
-    def check(self, public: bytes) -> None:
+    def check(self, keys: Sequence[bytes]) -> None:
         """VerificationError unless the entries are the card's, all of them and unchanged."""
-        self.checkpoint.verify(public)
+        self.checkpoint.verify(keys)
         end = card_end(self.card, self.entries)
         state = self.checkpoint.state(int(self.card[:2], 16))
         if state is None:

@@ -1,14 +1,32 @@
 """Openings of cards as hypothesis draws them, and a log kept in memory."""
 
 from dataclasses import replace
+from functools import partial
 
 from hypothesis import strategies as st
 
+from zheton.core.crypto import ed25519
 from zheton.core.token.audit.chain import CardTip, Link, Tip, chain
 from zheton.core.token.audit.entry import NO_NUMBER, Purpose, Resolution
+from zheton.core.token.audit.epochs import Epoch, Signer, endorsed
 from zheton.core.token.audit.inspect import Stored
 
 BUCKET = 0x2A
+SEED, NEXT_SEED = bytes(range(32)), bytes(range(1, 33))
+
+
+def signer(seed: bytes = SEED) -> Signer:
+    """The key of one epoch."""
+    return Signer(ed25519.public_key(seed), partial(ed25519.sign, seed))
+
+
+def epochs() -> tuple[Epoch, Epoch]:
+    """Two epochs, the second signed by the first."""
+    after = ed25519.public_key(NEXT_SEED)
+    return (
+        Epoch(1, ed25519.public_key(SEED)),
+        Epoch(2, after, ed25519.sign(SEED, endorsed(2, after))),
+    )
 
 
 def card_id(serial: int) -> str:

@@ -12,6 +12,7 @@ from tests.unit.core.token.audit.audit_strategies import (
     edited,
     groups,
     sample,
+    signer,
 )
 from zheton.core.crypto import ed25519
 from zheton.core.token.audit.chain import CardTip, Tip, chain
@@ -25,13 +26,12 @@ from zheton.core.token.audit.inspect import (
     checkpoint_faults,
 )
 
-SEED = bytes(range(32))
-PUBLIC = ed25519.public_key(SEED)
+KEYS = (signer().public,)
 
 
 def checkpointed(kept: Kept, after: Checkpoint | None = None) -> Checkpoint:
     state = BucketState(BUCKET, kept.tip, cards_root(kept.cards))
-    return signed(after, 1_567_000_000_000, (state,), SEED)
+    return signed(after, 1_567_000_000_000, (state,), signer())
 
 
 def found(
@@ -68,7 +68,7 @@ def test_what_was_written_verifies(drawn: list[list[Resolution]]) -> None:
             last = checkpointed(kept, last)
             checkpoints.append(last)
     assert found(kept, checkpoints=tuple(checkpoints)) == []
-    assert list(checkpoint_faults(checkpoints, PUBLIC)) == []
+    assert list(checkpoint_faults(checkpoints, KEYS)) == []
 
 
 @settings(max_examples=40, deadline=None)
@@ -164,14 +164,14 @@ def test_checkpoints_without_signature_order_or_memory_are_found() -> None:
     one = checkpointed(kept)
     two = checkpointed(kept.write(sample(2, 1)), one)
     three = checkpointed(kept.write(sample(2, 2)), two)
-    assert list(checkpoint_faults([one, two, three], PUBLIC)) == []
-    assert len(list(checkpoint_faults([one, three], PUBLIC))) == 1
-    assert len(list(checkpoint_faults([two, three], PUBLIC))) == 1
-    assert len(list(checkpoint_faults([one, two, two], PUBLIC))) == 1
+    assert list(checkpoint_faults([one, two, three], KEYS)) == []
+    assert len(list(checkpoint_faults([one, three], KEYS))) == 1
+    assert len(list(checkpoint_faults([two, three], KEYS))) == 1
+    assert len(list(checkpoint_faults([one, two, two], KEYS))) == 1
     changed = replace(two, at_ms=0)
-    assert len(list(checkpoint_faults([one, changed], PUBLIC))) == 1
-    foreign = ed25519.public_key(bytes(32))
+    assert len(list(checkpoint_faults([one, changed], KEYS))) == 1
+    foreign = (ed25519.public_key(bytes(32)),)
     assert len(list(checkpoint_faults([one], foreign))) == 1
     shorter = checkpointed(Kept().write(sample(1)), one)
-    (fault,) = checkpoint_faults([one, shorter], PUBLIC)
+    (fault,) = checkpoint_faults([one, shorter], KEYS)
     assert "takes back" in fault.text

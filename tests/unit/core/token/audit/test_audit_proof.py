@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.core.token.audit.audit_strategies import BUCKET, Kept, card_id, sample
+from tests.unit.core.token.audit.audit_strategies import BUCKET, Kept, card_id, sample, signer
 from zheton.core.crypto import ed25519
 from zheton.core.errors import DecodeError, VerificationError
 from zheton.core.token.audit import checkpoint as checkpoints
@@ -18,8 +18,7 @@ from zheton.core.token.audit.checkpoint import BucketState, signed
 from zheton.core.token.audit.inspect import cards_root
 from zheton.core.token.audit.proof import Proof
 
-SEED = bytes(range(32))
-PUBLIC = ed25519.public_key(SEED)
+KEYS = (signer().public,)
 AT_MS = 1_567_000_000_000
 
 
@@ -35,7 +34,7 @@ def proof_of(kept: Kept, card: str) -> Proof:
         tuple(link.entry for link in kept.links if link.entry.what.card == card),
         tuple(shelves.shelf(by_shelf[at])),
         tuple(shelves.path(hashes, at)),
-        signed(None, AT_MS, (BucketState(BUCKET, kept.tip, cards_root(kept.cards)),), SEED),
+        signed(None, AT_MS, (BucketState(BUCKET, kept.tip, cards_root(kept.cards)),), signer()),
     )
 
 
@@ -49,11 +48,11 @@ def proof() -> Proof:
 
 def refused(proof: Proof) -> None:
     with pytest.raises(VerificationError):
-        proof.check(PUBLIC)
+        proof.check(KEYS)
 
 
 def test_a_proof_holds(proof: Proof) -> None:
-    proof.check(PUBLIC)
+    proof.check(KEYS)
     assert len(proof.entries) == 6
     assert len(proof.shelf) == 2
 
@@ -100,19 +99,19 @@ def test_a_second_shorter_chain_of_a_card_is_refused_even_where_it_is_signed() -
     at = shelves.shelf_of(card)
     hashes[at] = shelves.shelf_hash(both)
     state = BucketState(BUCKET, kept.tip, shelves.root(hashes))
-    checkpoint = signed(None, AT_MS, (state,), SEED)
+    checkpoint = signed(None, AT_MS, (state,), signer())
     entries = tuple(link.entry for link in kept.links[:2])
     refused(Proof(card, entries, both, tuple(shelves.path(hashes, at)), checkpoint))
 
 
 def test_checkpoint_and_key_have_to_be_right(proof: Proof) -> None:
     with pytest.raises(VerificationError):
-        proof.check(ed25519.public_key(bytes(32)))
+        proof.check((ed25519.public_key(bytes(32)),))
     refused(replace(proof, checkpoint=replace(proof.checkpoint, at_ms=0)))
     refused(replace(proof, checkpoint=replace(proof.checkpoint, signature=bytes(64))))
-    elsewhere = signed(None, AT_MS, (replace(proof.checkpoint.states[0], bucket=1),), SEED)
+    elsewhere = signed(None, AT_MS, (replace(proof.checkpoint.states[0], bucket=1),), signer())
     refused(replace(proof, checkpoint=elsewhere))
-    twice = signed(None, AT_MS, proof.checkpoint.states * 2, SEED)
+    twice = signed(None, AT_MS, proof.checkpoint.states * 2, signer())
     refused(replace(proof, checkpoint=twice))
 
 
@@ -137,4 +136,4 @@ def test_no_content_of_a_file_crashes_the_reader(data: st.DataObject) -> None:
     target = data.draw(st.sampled_from([written, written["entries"][0], written["checkpoint"]]))
     target[data.draw(st.sampled_from(sorted(target)))] = data.draw(_junk)
     with suppress(DecodeError, VerificationError):
-        proofs.from_json(written).check(PUBLIC)
+        proofs.from_json(written).check(KEYS)
