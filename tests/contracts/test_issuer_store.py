@@ -38,7 +38,7 @@ ANNA = Account(
     phone="+7 916 123-12-34",
 )
 BORIS = replace(ANNA, id="boris", pan_index=bytes(32), phone="")
-HOLD = Hold("220001", "924209000001", "anna", 500, money("5", "RUB"), date(2019, 8, 30))
+HOLD = Hold("220001", "924209000001", "anna", 500, money("5", "RUB"), date(2019, 8, 30), 500)
 ANSWERED = Answered("01/1", RequestKind.PURCHASE, b"digest", "anna", "00", "123456", "")
 PRESENTED = Presented("file", 1, "220001", "924209000001", "000000", "anna", Flag.OVER_HOLD)
 

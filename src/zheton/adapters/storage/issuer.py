@@ -103,6 +103,7 @@ HOLDS = Table(
     Column("amount_minor", BigInteger, nullable=False),
     Column("amount_currency", String(3), nullable=False),
     Column("held_on", String(10), nullable=False),
+    Column("day_minor", BigInteger, nullable=False),
     Column("status", String(16), nullable=False),
 )
 ANSWERED = Table(
@@ -115,6 +116,7 @@ ANSWERED = Table(
     Column("response_code", String(2), nullable=False),
     Column("authorisation", String(6), nullable=False),
     Column("delivery", String(99), nullable=False),
+    Column("asked_minor", BigInteger, nullable=False),
 )
 PRESENTED = Table(
     "presented",
@@ -145,9 +147,11 @@ _PUT_ACCOUNT = text(
 )
 _PUT_HOLD = text(
     "INSERT INTO holds (acquirer, retrieval_reference, account_id, minor, amount_minor, "
-    "amount_currency, held_on, status) VALUES (:acquirer, :retrieval_reference, :account_id, "
-    ":minor, :amount_minor, :amount_currency, :held_on, :status) "
-    "ON CONFLICT (acquirer, retrieval_reference) DO UPDATE SET status = excluded.status"
+    "amount_currency, held_on, day_minor, status) VALUES (:acquirer, :retrieval_reference, "
+    ":account_id, :minor, :amount_minor, :amount_currency, :held_on, :day_minor, :status) "
+    "ON CONFLICT (acquirer, retrieval_reference) DO UPDATE SET minor = excluded.minor, "
+    "amount_minor = excluded.amount_minor, held_on = excluded.held_on, "
+    "day_minor = excluded.day_minor, status = excluded.status"
 )
 
 
@@ -312,6 +316,7 @@ def _hold(row: Any) -> Hold:
         minor=row.minor,
         amount=Money(row.amount_minor, currency(row.amount_currency)),
         held_on=date.fromisoformat(row.held_on),
+        day_minor=row.day_minor,
         status=HoldStatus(row.status),
     )
 
@@ -325,5 +330,6 @@ def _hold_row(hold: Hold) -> dict[str, Any]:
         "amount_minor": hold.amount.minor,
         "amount_currency": hold.amount.currency.code,
         "held_on": hold.held_on.isoformat(),
+        "day_minor": hold.day_minor,
         "status": hold.status.value,
     }

@@ -11,6 +11,7 @@ from zheton.core.errors import DecodeError, EncodeError
 TOKENISATION_STEP = "25"
 ACTIVATION_CODE = "26"
 REACHED_BY = "27"
+FOLLOW_UP = "28"
 TOKEN_DATA = "33"  # noqa: S105 - the number of a subelement, and no secret
 DYNAMIC_CODE = "92"
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from zheton.core.decline import Decline, Reason
-from zheton.core.money import currency
+from zheton.core.money import Money, currency
 from zheton.roles.issuer.book import Book
 from zheton.roles.issuer.exchange import Rates
 from zheton.roles.issuer.ledger import entry
 from zheton.roles.issuer.request import Request
-from zheton.roles.issuer.state import Account, AccountStatus, Hold
+from zheton.roles.issuer.state import Account, AccountStatus, Hold, HoldStatus
 
 
 def usable_account(book: Book, request: Request, now: datetime) -> Account | Decline:
@@ -30,13 +30,10 @@ def purchase(book: Book, request: Request, rates: Rates, now: datetime) -> Decli
     account = usable_account(book, request, now)
     if isinstance(account, Decline):
         return account
-    billed = rates.bill(request.amount, currency(account.currency))
-    if billed is None:
-        return Decline(
-            Reason.ISSUER_DECLINED,
-            f"The bank has no rate from {request.amount.currency.code} to {account.currency}.",
-        )
-    refused = _limits(book, account, billed, now)
+    billed = _billed(account, request, rates)
+    if isinstance(billed, Decline):
+        return billed
+    refused = _limits(book, account, billed, billed, now)
     if refused is not None:
         return refused
     if book.hold((request.acquirer, request.retrieval_reference)) is not None:
@@ -44,7 +41,50 @@ def purchase(book: Book, request: Request, rates: Rates, now: datetime) -> Decli
         return Decline(
             Reason.CHANGED_REPEAT, "The retrieval reference is that of another debit already."
         )
-    _hold(book, account, request, billed, now)
+    today = now.date()
+    hold = Hold(
+        acquirer=request.acquirer,
+        retrieval_reference=request.retrieval_reference,
+        account_id=account.id,
+        minor=billed,
+        amount=request.amount,
+        held_on=today,
+        day_minor=billed,
+    )
+    _hold(book, account, hold, request.id, billed, now)
+    return None
+
+
+def increment(book: Book, request: Request, rates: Rates, now: datetime) -> Decline | None:
+    """Hold more money for a debit whose hold is open; None, or why not."""
+    account = usable_account(book, request, now)
+    if isinstance(account, Decline):
+        return account
+    hold = book.hold((request.acquirer, request.retrieval_reference))
+    if (
+        hold is None
+        or hold.account_id != account.id
+        or hold.amount.currency != request.amount.currency
+    ):
+        return Decline(Reason.NO_ORIGINAL, "Nothing is held under this retrieval reference.")
+    if hold.status is not HoldStatus.HELD:
+        return Decline(Reason.REVERSED, f"The hold is {hold.status}; nothing is added to it.")
+    billed = _billed(account, request, rates)
+    if isinstance(billed, Decline):
+        return billed
+    refused = _limits(book, account, billed, hold.minor + billed, now)
+    if refused is not None:
+        return refused
+    today = now.date()
+    before = hold.day_minor if hold.held_on == today else 0
+    raised = replace(
+        hold,
+        minor=hold.minor + billed,
+        amount=Money(hold.amount.minor + request.amount.minor, hold.amount.currency),
+        held_on=today,
+        day_minor=before + billed,
+    )
+    _hold(book, account, raised, request.id, billed, now)
     return None
 
 
@@ -54,8 +94,19 @@ def refund(book: Book, request: Request, now: datetime) -> Decline | None:
     return account if isinstance(account, Decline) else None
 
 
-def _limits(book: Book, account: Account, billed: int, now: datetime) -> Decline | None:
-    if billed > account.debit_limit_minor:
+def _billed(account: Account, request: Request, rates: Rates) -> int | Decline:
+    billed = rates.bill(request.amount, currency(account.currency))
+    if billed is None:
+        return Decline(
+            Reason.ISSUER_DECLINED,
+            f"The bank has no rate from {request.amount.currency.code} to {account.currency}.",
+        )
+    return billed
+
+
+def _limits(book: Book, account: Account, billed: int, total: int, now: datetime) -> Decline | None:
+    """Why `billed` is too much today, or `total` for one debit."""
+    if total > account.debit_limit_minor:
         return Decline(Reason.AMOUNT_LIMIT, "The amount is over the account's limit for a debit.")
     if account.spent(now.date()) + billed > account.daily_limit_minor:
         return Decline(Reason.AMOUNT_LIMIT, "The amount is over what the account has left today.")
@@ -64,17 +115,12 @@ def _limits(book: Book, account: Account, billed: int, now: datetime) -> Decline
     return None
 
 
-def _hold(book: Book, account: Account, request: Request, billed: int, now: datetime) -> None:
+def _hold(
+    book: Book, account: Account, hold: Hold, request_id: str, billed: int, now: datetime
+) -> None:
+    """Hold `billed` more, after which the hold stands so."""
     today = now.date()
-    hold = Hold(
-        acquirer=request.acquirer,
-        retrieval_reference=request.retrieval_reference,
-        account_id=account.id,
-        minor=billed,
-        amount=request.amount,
-        held_on=today,
-    )
-    book.post(entry(f"hold/{request.id}", now, (account.money, -billed), (account.held, billed)))
+    book.post(entry(f"hold/{request_id}", now, (account.money, -billed), (account.held, billed)))
     book.put_hold(hold)
     spent = account.spent(today) + billed
     book.put_account(replace(account, spent_on=today, spent_minor=spent))

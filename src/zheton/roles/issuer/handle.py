@@ -6,7 +6,7 @@ from datetime import datetime
 
 from zheton.core.decline import Decline, Reason
 from zheton.core.iso8583.message import Message
-from zheton.roles.issuer.authorise import purchase, refund
+from zheton.roles.issuer.authorise import increment, purchase, refund
 from zheton.roles.issuer.book import Book, Touched
 from zheton.roles.issuer.identify import (
     IDENTIFY_FIRST,
@@ -15,18 +15,20 @@ from zheton.roles.issuer.identify import (
     may_tokenise,
     tokenised,
 )
+from zheton.roles.issuer.lower import complete, reverse_partially
 from zheton.roles.issuer.ports import IssuerStore, Messenger
 from zheton.roles.issuer.request import Request, answer, read
 from zheton.roles.issuer.reverse import reverse
 from zheton.roles.issuer.state import Answered, Bank, RequestKind
 
 APPROVED = "00"
+_WITHOUT_CODE = (RequestKind.REVERSAL, RequestKind.PARTIAL_REVERSAL, RequestKind.COMPLETION)
 
 
 def handle(
     group: Sequence[Message], bank: Bank, store: IssuerStore, messenger: Messenger, now: datetime
 ) -> list[Message]:
-    """Answers to 0100 and 0400 requests, in their order; all of them are durable on return.
+    """Answers to 0100, 0220 and 0400 requests, in their order; all of them are durable on return.
 
     `now` is aware and in UTC. A repeat gets the answer that the first got and moves no money. A
     request that makes no sense is answered 30 and leaves no trace. Messages to cardholders go out
@@ -89,16 +91,31 @@ def _decide(
         letters.append(outcome)
     elif isinstance(outcome, str):
         code, delivery = IDENTIFY_FIRST, outcome
-    elif request.kind is not RequestKind.REVERSAL:
+    elif request.kind not in _WITHOUT_CODE:
         authorisation = _authorisation(bank, request)
     owner = account.id if account else ""
-    return Answered(request.id, request.kind, request.digest, owner, code, authorisation, delivery)
+    return Answered(
+        request.id,
+        request.kind,
+        request.digest,
+        owner,
+        code,
+        authorisation,
+        delivery,
+        request.amount.minor,
+    )
 
 
 def _verb(book: Book, request: Request, bank: Bank, now: datetime) -> Decline | Letter | str | None:
     match request.kind:
         case RequestKind.PURCHASE:
             return purchase(book, request, bank.rates, now)
+        case RequestKind.INCREMENT:
+            return increment(book, request, bank.rates, now)
+        case RequestKind.COMPLETION:
+            return complete(book, request, now)
+        case RequestKind.PARTIAL_REVERSAL:
+            return reverse_partially(book, request, now)
         case RequestKind.REFUND:
             return refund(book, request, now)
         case RequestKind.MAY_TOKENISE:

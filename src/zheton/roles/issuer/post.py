@@ -16,6 +16,7 @@ from zheton.roles.issuer.ledger import Kind, LedgerAccount, entry
 from zheton.roles.issuer.ports import IssuerStore
 from zheton.roles.issuer.state import Account, Bank, Flag, Hold, HoldStatus, Presented
 
+_OPEN = (HoldStatus.HELD, HoldStatus.COMPLETED)
 GROUP_MAX = 500  # presentments in one transaction
 
 Lines = tuple[tuple[LedgerAccount, int], ...]
@@ -112,7 +113,7 @@ def _purchase_lines(
     book: Book, account: Account, presentment: Presentment, bank: Bank
 ) -> Lines | Flag:
     hold = book.hold(_hold_key(presentment))
-    if hold is None or hold.status is not HoldStatus.HELD or hold.account_id != account.id:
+    if hold is None or hold.status not in _OPEN or hold.account_id != account.id:
         return Flag.NO_HOLD
     billed = _billed(account, presentment, hold, bank)
     if billed is None:

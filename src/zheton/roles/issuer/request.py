@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from zheton.core.clearing import PURCHASE, REFUND
 from zheton.core.decline import Decline, Reason
 from zheton.core.errors import DecodeError, ZhetonError
+from zheton.core.follow_up import FollowUpKind, kind_of, replaced
 from zheton.core.iso8583 import subelements
 from zheton.core.iso8583.match import decode_original, response_mti
 from zheton.core.iso8583.message import Message
@@ -15,9 +16,15 @@ from zheton.roles.issuer.state import Bank, RequestKind
 _ALWAYS = (2, 3, 4, 7, 11, 32, 37, 49)
 _ECHOED = (2, 3, 4, 7, 11, 32, 37, 41, 49)
 _ECHOED_IN_REVERSAL = (*_ECHOED, 42, 90)
-_DIGESTED = (2, 3, 4, 14, 48, 49, 90)
+_DIGESTED = (2, 3, 4, 14, 48, 49, 90, 95)
 _CODE_DIGITS = range(4, 9)
 _MONEY = {PURCHASE: RequestKind.PURCHASE, REFUND: RequestKind.REFUND}
+_FOLLOW_UP = {
+    FollowUpKind.INCREMENT: RequestKind.INCREMENT,
+    FollowUpKind.COMPLETION: RequestKind.COMPLETION,
+    FollowUpKind.REFUND: RequestKind.REFUND,
+    FollowUpKind.PARTIAL_REVERSAL: RequestKind.PARTIAL_REVERSAL,
+}
 TOKENISATION = "330000"
 _STEPS = frozenset({"TAR", "ACN", "TCN"})
 
@@ -27,7 +34,8 @@ class Request:
     """A request in the issuer's words.
 
     `id` is the same for a repeat and `digest` tells whether the repeat asks the same thing.
-    `original_id` is the id of the request that a reversal means, else empty.
+    `original_id` is the id of the request that a reversal means, else empty; `rest` is what a
+    partial reversal leaves of `amount`.
     """
 
     id: str
@@ -39,11 +47,12 @@ class Request:
     acquirer: str
     retrieval_reference: str
     original_id: str = ""
+    rest: Money | None = None
     activation_code: str = field(default="", repr=False)
 
 
 def read(message: Message, bank: Bank) -> Request | Decline:
-    """The request in a 0100, 0101, 0400 or 0401; a Decline (format error) if it makes no sense."""
+    """The request in a 0100, 0220, 0400 or a repeat; a Decline (format error) if it is none."""
     absent = [number for number in _ALWAYS if number not in message]
     if absent:
         return _malformed(f"DE{absent[0]} is absent.")
@@ -54,7 +63,7 @@ def read(message: Message, bank: Bank) -> Request | Decline:
 
 
 def answer(message: Message, response_code: str, authorisation: str, delivery: str) -> Message:
-    """The 0110 or 0410: the elements that the dialect echoes, DE39, and DE38 and DE48.27 if any."""
+    """The 0110, 0230 or 0410: what the dialect echoes, DE39, and DE38 and DE48.27 if any."""
     echoed = _ECHOED if message.mti.startswith("01") else _ECHOED_IN_REVERSAL
     fields = {number: message[number] for number in echoed if number in message}
     fields[39] = response_code
@@ -83,6 +92,7 @@ def _read(message: Message, bank: Bank) -> Request:
         acquirer=acquirer,
         retrieval_reference=reference,
         original_id=_original_id(message) if kind is RequestKind.REVERSAL else "",
+        rest=replaced(message) if kind is RequestKind.PARTIAL_REVERSAL else None,
         activation_code=_activation_code(kind, private.get(subelements.ACTIVATION_CODE, "")),
     )
 
@@ -103,6 +113,9 @@ def _original_id(message: Message) -> str:
 
 
 def _kind(message: Message, step: str) -> RequestKind:
+    follow_up = kind_of(message)
+    if follow_up is not None:
+        return _FOLLOW_UP[follow_up]
     if message.mti in ("0400", "0401"):
         return RequestKind.REVERSAL
     if message.mti not in ("0100", "0101"):

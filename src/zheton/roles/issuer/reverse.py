@@ -5,16 +5,18 @@ from datetime import datetime
 
 from zheton.core.decline import RESPONSE_CODE, Decline, Reason
 from zheton.roles.issuer.book import Book
-from zheton.roles.issuer.ledger import entry
+from zheton.roles.issuer.lower import held, lower
 from zheton.roles.issuer.request import Request
-from zheton.roles.issuer.state import Account, Answered, Hold, HoldStatus, RequestKind
+from zheton.roles.issuer.state import Answered, Hold, HoldStatus, RequestKind
+
+_HELD = (RequestKind.PURCHASE, RequestKind.INCREMENT)
 
 
 def reverse(book: Book, request: Request, now: datetime) -> Decline | None:
     """Release what the original holds; None, or why there is nothing to release.
 
     An original that has not come yet is noted, so that it is refused when it comes: whoever sent
-    the reversal has given the debit up.
+    the reversal has given the debit up. A reversed increment gives back what it added.
     """
     original = book.answered(request.original_id)
     if original is None:
@@ -22,26 +24,27 @@ def reverse(book: Book, request: Request, now: datetime) -> Decline | None:
         book.answer(Answered(request.original_id, RequestKind.OVERTAKEN, b"", "", refused))
     if original is None or original.kind is RequestKind.OVERTAKEN:
         return Decline(Reason.NO_ORIGINAL, "The original is not known here; it will be refused.")
-    if original.response_code != "00" or original.kind is not RequestKind.PURCHASE:
+    if original.response_code != "00" or original.kind not in _HELD:
         return None
-    hold = book.hold((request.acquirer, request.retrieval_reference))
-    account = book.account(request.pan_index)
-    if hold is None or account is None or not _agrees(hold, account, request):
+    found = held(book, request)
+    if isinstance(found, Decline) or original.asked_minor != request.amount.minor:
         return Decline(Reason.FORMAT, "The reversal does not agree with its original.")
+    account, hold = found
     if hold.status is HoldStatus.CLEARED:
         return Decline(Reason.NO_ORIGINAL, "The debit has cleared; it takes a refund now.")
-    if hold.status is HoldStatus.HELD:
-        _release(book, account, hold, request, now)
+    after = _after(hold, original)
+    if after is not None:
+        lower(book, account, *after, request.original_id, now)
     return None
 
 
-def _agrees(hold: Hold, account: Account, request: Request) -> bool:
-    return hold.account_id == account.id and hold.amount == request.amount
-
-
-def _release(book: Book, account: Account, hold: Hold, request: Request, now: datetime) -> None:
-    lines = ((account.held, -hold.minor), (account.money, hold.minor))
-    book.post(entry(f"release/{request.original_id}", now, *lines))
-    book.put_hold(replace(hold, status=HoldStatus.RELEASED))
-    if account.spent_on == hold.held_on:
-        book.put_account(replace(account, spent_minor=account.spent_minor - hold.minor))
+def _after(hold: Hold, original: Answered) -> tuple[Hold, int] | None:
+    """The hold's new status, and what stays of it; None where the original holds nothing more."""
+    if hold.status is HoldStatus.RELEASED:
+        return None
+    if original.kind is RequestKind.PURCHASE:
+        return replace(hold, status=HoldStatus.RELEASED), 0
+    # A completion has said already what is kept, whatever had been added before.
+    if hold.status is HoldStatus.COMPLETED:
+        return None
+    return hold, hold.amount.minor - original.asked_minor

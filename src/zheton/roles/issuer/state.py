@@ -86,6 +86,7 @@ class HoldStatus(StrEnum):
     """A hold ends once: reversed, or cleared by a presentment."""
 
     HELD = "held"
+    COMPLETED = "completed"  # held still, and nothing raises or lowers it any more
     RELEASED = "released"
     CLEARED = "cleared"
 
@@ -97,7 +98,9 @@ HoldKey = tuple[str, str]
 class Hold:
     """Money promised to a merchant; found by acquirer (DE32) and retrieval reference (DE37).
 
-    `minor` is in the account's currency, `amount` what the merchant asked for.
+    `minor` is in the account's currency, `amount` what the merchant asked for, both with what
+    increments added and partial reversals gave back. `day_minor` is how much of `minor` was held
+    on `held_on`, the last day on which it rose.
     """
 
     acquirer: str
@@ -106,6 +109,7 @@ class Hold:
     minor: int
     amount: Money
     held_on: date
+    day_minor: int
     status: HoldStatus = HoldStatus.HELD
 
     @property
@@ -118,17 +122,23 @@ class RequestKind(StrEnum):
     """What a message asked. `OVERTAKEN` marks an original whose reversal came first."""
 
     PURCHASE = "purchase"
+    INCREMENT = "increment"
+    COMPLETION = "completion"
     REFUND = "refund"
     MAY_TOKENISE = "TAR"
     DELIVER_CODE = "ACN"
     TOKENISED = "TCN"
     REVERSAL = "reversal"
+    PARTIAL_REVERSAL = "partial-reversal"
     OVERTAKEN = "overtaken"
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A request and what was answered, so that a repeat gets the same answer and moves nothing."""
+    """A request and what was answered, so that a repeat gets the same answer and moves nothing.
+
+    `asked_minor` is DE4, which its reversal repeats.
+    """
 
     id: str
     kind: RequestKind
@@ -137,6 +147,7 @@ class Answered:
     response_code: str
     authorisation: str = ""
     delivery: str = ""
+    asked_minor: int = 0
 
 
 class Flag(StrEnum):

@@ -9,9 +9,11 @@ from zheton.adapters.issuer_file import bundled
 from zheton.adapters.outbox import Outbox
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.issuer import IssuerDatabase
+from zheton.core.follow_up import CODE, MTI, PROCESSING_CODE, FollowUpKind, replacement
 from zheton.core.iso8583.match import original_of
 from zheton.core.iso8583.message import Message
 from zheton.core.iso8583.subelements import encode
+from zheton.core.money import money
 from zheton.roles.issuer.enrol import enrol
 from zheton.roles.issuer.handle import handle
 from zheton.roles.issuer.ledger import LedgerAccount
@@ -94,6 +96,36 @@ def reversal() -> Callable[..., Message]:
         return Message("0400", fields)
 
     return reversal
+
+
+@pytest.fixture
+def follow_up() -> Callable[..., Message]:
+    """What the network sends about a debit; `left` is DE95 of a partial reversal."""
+
+    def follow_up(
+        original: Message,
+        kind: FollowUpKind,
+        minor: int,
+        stan: int = 800001,
+        left: int | None = None,
+        **changes: str,
+    ) -> Message:
+        fields = {n: original[n] for n in (2, 14, 32, 33, 37, 41, 42, 49)}
+        fields |= {
+            3: PROCESSING_CODE[kind],
+            4: f"{minor:012d}",
+            7: "0830091500",
+            11: f"{stan:06d}",
+            90: original_of(original).encode(),
+        }
+        if kind in CODE:
+            fields[48] = encode({"28": CODE[kind]})
+        if left is not None:
+            fields[95] = replacement(money(f"{left // 100}.{left % 100:02d}", "RUB"))
+        fields.update({int(name[2:]): value for name, value in changes.items()})
+        return Message(MTI[kind], fields)
+
+    return follow_up
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("response_code", sa.String(length=2), nullable=False),
         sa.Column("authorisation", sa.String(length=6), nullable=False),
         sa.Column("delivery", sa.String(length=99), nullable=False),
+        sa.Column("asked_minor", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
@@ -63,6 +64,7 @@ def upgrade() -> None:
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("amount_currency", sa.String(length=3), nullable=False),
         sa.Column("held_on", sa.String(length=10), nullable=False),
+        sa.Column("day_minor", sa.BigInteger(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.PrimaryKeyConstraint("acquirer", "retrieval_reference"),
     )
