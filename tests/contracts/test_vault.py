@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import inspect, text
@@ -11,15 +11,18 @@ from tests.unit.roles.tsp.debits import NOW, VaultBench, card_number, make_keys
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.vault import SqlVault
 from zheton.core.debit import Admitted, DebitState, Journalled, Location, Place
-from zheton.core.errors import VerificationError
+from zheton.core.decline import Reason
+from zheton.core.errors import ConflictError, VerificationError
 from zheton.core.money import money
 from zheton.core.token.batch import BATCH_SIZE, BUCKETS, Batch
-from zheton.core.token.domain import Channel, Device
+from zheton.core.token.control_sheet import Setting
+from zheton.core.token.domain import VELOCITY_MAX, Channel, Device, refuse_counted
 from zheton.core.token.lifecycle import BatchStatus, CardStatus
+from zheton.roles.tsp.controls import Wish, controls_of, set_controls
 from zheton.roles.tsp.state import OnlineNumber, RegisteredDevice
 
 PLACE = Place("400001", "MSK1", "MSKCOFFEE", "Kofeynya", "RU", "5814")
-DAY = 20190910
+TOMORROW = NOW + timedelta(days=1)
 
 
 @pytest.fixture
@@ -182,9 +185,16 @@ def test_a_status_changes_only_from_what_it_was(bench: VaultBench) -> None:
 # Limits
 
 
-def spent(bench: VaultBench, claimed: Admitted, day: int = DAY) -> bool:
+def spent(bench: VaultBench, claimed: Admitted, now: datetime = NOW) -> bool:
     with bench.vault.transaction() as tx:
-        return bool(tx.spend([claimed], day))
+        return bool(tx.spend([claimed], now))
+
+
+def limited(bench: VaultBench, token: str, **document: object) -> None:
+    """Set the controls of a whole card, over all its devices."""
+    edition = controls_of(bench.vault, token).edition
+    wish = Wish(token, True, document, edition, "cardholder", "test")
+    set_controls(bench.vault, bench.rules, wish, NOW)
 
 
 def test_a_day_has_an_amount(bench: VaultBench) -> None:
@@ -192,13 +202,13 @@ def test_a_day_has_an_amount(bench: VaultBench) -> None:
     claimed = claim(bench, batch, 0, "4000")
     assert [spent(bench, claimed) for _ in range(4)] == [True, True, True, False]
     assert not spent(bench, claim(bench, batch, 1, "0.01"))
-    assert spent(bench, claimed, DAY + 1)
+    assert spent(bench, claimed, TOMORROW)
 
 
 def test_a_day_has_a_count(bench: VaultBench) -> None:
     claimed = claim(bench, bench.leased(), 0, "0.01")
     assert [spent(bench, claimed) for _ in range(7)] == [True] * 6 + [False]
-    assert spent(bench, claimed, DAY + 1)
+    assert spent(bench, claimed, TOMORROW)
 
 
 def test_another_currency_counts_but_does_not_add(bench: VaultBench) -> None:
@@ -218,6 +228,53 @@ def test_all_batches_of_a_card_share_its_limit_and_no_other_card_does(bench: Vau
     assert spent(bench, claim(bench, other, 0, "5000"))
 
 
+def test_a_velocity_slides(bench: VaultBench) -> None:
+    """Three in any ten minutes: the fourth waits until the first is ten minutes old."""
+    batch = bench.leased()
+    limited(bench, batch.enrolment, velocity={"debits": 3, "minutes": 10}, dayCount=6)
+    claimed = claim(bench, batch, 0, "1")
+    at = [NOW + timedelta(minutes=m) for m in (0, 4, 8, 9)]
+    assert [spent(bench, claimed, moment) for moment in at] == [True, True, True, False]
+    first_is_old = NOW + timedelta(minutes=10)
+    assert not spent(bench, claimed, first_is_old - timedelta(milliseconds=1))
+    assert spent(bench, claimed, first_is_old)
+    assert not spent(bench, claimed, NOW + timedelta(minutes=13, seconds=59))
+    assert spent(bench, claimed, NOW + timedelta(minutes=14))
+    with bench.vault.transaction() as tx:
+        assert not tx.spend([claimed], NOW + timedelta(minutes=15))
+        (counted,) = tx.counted([claimed]).values()
+    assert (counted.day_debits, counted.day_minor) == (5, 500)
+    assert counted.recent == tuple(NOW + timedelta(minutes=m) for m in (14, 10, 8, 4, 0))
+    refusal = refuse_counted(counted, claimed.debit.amount, NOW + timedelta(minutes=15))
+    assert (refusal.reason, refusal.rule) == (Reason.VELOCITY, "card.velocity")
+
+
+def test_a_card_remembers_as_many_moments_as_a_velocity_may_need(bench: VaultBench) -> None:
+    batch = bench.leased()
+    limited(bench, batch.enrolment, velocity={"debits": VELOCITY_MAX, "minutes": 10_080})
+    with bench.database.transaction() as connection:
+        connection.execute(text("UPDATE card SET debits_per_day = 1000"))
+    claimed = claim(bench, batch, 0, "0.01")
+    moments = [NOW + timedelta(days=n // 10, milliseconds=n) for n in range(VELOCITY_MAX)]
+    assert all(spent(bench, claimed, moment) for moment in moments)
+    assert not spent(bench, claimed, NOW + timedelta(days=6))
+    assert spent(bench, claimed, NOW + timedelta(days=7))
+    with bench.vault.transaction() as tx:
+        (counted,) = tx.counted([claimed]).values()
+    assert counted.recent == (NOW + timedelta(days=7), *reversed(moments[1:]))
+
+
+def test_only_the_edition_that_was_read_is_replaced(bench: VaultBench) -> None:
+    batch = bench.leased()
+    limited(bench, batch.enrolment, dayCount=1)
+    stale = Wish(batch.enrolment, True, {}, 0, "cardholder", "late")
+    with pytest.raises(ConflictError, match="changed meanwhile"):
+        set_controls(bench.vault, bench.rules, stale, NOW)
+    now = controls_of(bench.vault, batch.enrolment)
+    assert (now.edition, now.limits.debits_per_day) == (1, 1)
+    assert now.sheet.card == Setting({"dayCount": 1}, "cardholder", "test", NOW)
+
+
 def test_a_suspended_card_spends_nothing(bench: VaultBench) -> None:
     claimed = claim(bench, bench.leased(), 0)
     with bench.database.transaction() as connection:
@@ -229,7 +286,7 @@ def test_a_group_spends_once_on_a_card(bench: VaultBench) -> None:
     batch = bench.leased()
     claims = [claim(bench, batch, 0), claim(bench, batch, 1)]
     with bench.vault.transaction() as tx, pytest.raises(ValueError, match="once on a card"):
-        tx.spend(claims, DAY)
+        tx.spend(claims, NOW)
 
 
 # The journal
@@ -340,7 +397,7 @@ def test_a_transaction_that_is_rolled_back_leaves_nothing(bench: VaultBench) -> 
     claimed = claim(bench, batch, 0)
     with pytest.raises(ZeroDivisionError), bench.vault.transaction() as tx:
         assert tx.burn([claimed])
-        assert tx.spend([claimed], DAY)
+        assert tx.spend([claimed], NOW)
         assert tx.append([line(claimed)])
         assert tx.next_batches("999999", 0, 1, 10**6) == [0]
         raise ZeroDivisionError

@@ -19,9 +19,18 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     SUSPENDED = "suspended"
     POLICY = "policy"
-    DOMAIN = "domain"
+    DOMAIN_DATES = "domain-dates"
+    DOMAIN_CHANNEL = "domain-channel"
+    DOMAIN_DEVICE = "domain-device"
+    DOMAIN_REGION = "domain-region"
+    DOMAIN_CURRENCY = "domain-currency"
+    DOMAIN_MERCHANT = "domain-merchant"
+    DOMAIN_CATEGORY = "domain-category"
     AMOUNT_LIMIT = "amount-limit"
+    DAY_AMOUNT = "day-amount"
+    DAY_COUNT = "day-count"
     VELOCITY = "velocity"
+    THROTTLED = "throttled"
     CHANGED_REPEAT = "changed-repeat"
     STALE = "stale"
     REVERSED = "reversed"
@@ -45,9 +54,19 @@ RESPONSE_CODE: dict[Reason, str] = {
     Reason.EXPIRED: "54",
     Reason.SUSPENDED: "62",
     Reason.POLICY: "57",
-    Reason.DOMAIN: "57",
+    # One code for most of the domain, so that a merchant can't read an owner's controls off it.
+    Reason.DOMAIN_DATES: "57",
+    Reason.DOMAIN_CHANNEL: "57",
+    Reason.DOMAIN_DEVICE: "57",
+    Reason.DOMAIN_REGION: "62",
+    Reason.DOMAIN_CURRENCY: "57",
+    Reason.DOMAIN_MERCHANT: "57",
+    Reason.DOMAIN_CATEGORY: "57",
     Reason.AMOUNT_LIMIT: "61",
+    Reason.DAY_AMOUNT: "61",
+    Reason.DAY_COUNT: "65",
     Reason.VELOCITY: "65",
+    Reason.THROTTLED: "58",  # not permitted to the terminal
     Reason.CHANGED_REPEAT: "94",
     Reason.STALE: "12",
     Reason.REVERSED: "12",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select, text
 
@@ -12,13 +13,16 @@ from zheton.adapters.storage.vault_bulk import bulk, run
 from zheton.adapters.storage.vault_rows import (
     journal_entry,
     read_card,
+    read_counted,
     read_journalled,
     read_lease,
+    to_ms,
 )
 from zheton.adapters.storage.vault_tables import card, metadata
 from zheton.adapters.storage.vault_tokens import TokenTx
 from zheton.core.debit import Admitted, Journalled, Location
 from zheton.core.token.batch import BATCH_SIZE
+from zheton.core.token.domain import Counted
 from zheton.roles.tsp.state import Card, Lease
 
 _LEASES, _SEEN, _BURN, _SPEND = bulk("LEASES"), bulk("SEEN"), bulk("BURN"), bulk("SPEND")
@@ -136,16 +140,30 @@ class VaultTx(TokenTx):
         rows = run(self.connection, _BURN, entries)
         return {by_batch[row["bin"], row["batch"]].debit.at for row in rows}
 
-    def spend(self, admitted: Sequence[Admitted], day: int) -> set[str]:
+    def spend(self, admitted: Sequence[Admitted], now: datetime) -> set[str]:
         """Count debits on their cards, at most one a card; the repeat keys that stay in limits."""
         by_card = {a.card.id: a for a in admitted}
         if len(by_card) != len(admitted):
             raise ValueError("a group spends at most once on a card")
+        day, moment = int(f"{now.astimezone(UTC):%Y%m%d}"), to_ms(now)
         entries = [
-            [a.card.bucket, a.card.id, day, a.card.limits.minor(a.debit.amount)] for a in admitted
+            [a.card.bucket, a.card.id, day, a.card.limits.minor(a.debit.amount), moment]
+            for a in admitted
         ]
         rows = run(self.connection, _SPEND, entries)
         return {by_card[row["card"]].debit.repeat_key for row in rows}
+
+    def counted(self, admitted: Sequence[Admitted]) -> Mapping[str, Counted]:
+        """What the cards of debits have counted, by the ids of the cards.
+
+        After `spend` in the same transaction their rows are locked, so this is what refused them.
+        """
+        found = {}
+        for claim in admitted:
+            mine = (card.c.bucket == claim.card.bucket, card.c.card == claim.card.id)
+            row = self.connection.execute(select(card).where(*mine)).mappings().one()
+            found[claim.card.id] = read_counted(row)
+        return found
 
     def bind_shop(self, admitted: Sequence[Admitted]) -> set[Location]:
         """Bind online numbers to the merchant that presents them; those that are its own now."""

@@ -30,7 +30,7 @@ SELECT j.asked_index,
        b.device_class, b.channel, b.key_version, b.expiry, b.until_ms, b.burnt,
        c.network, c.region, c.status AS card_status, c.par, c.last4, c.expiry AS card_expiry,
        c.sealed_pan, c.pan_key_version, c.limit_currency, c.debit_max_minor, c.day_max_minor,
-       c.debits_per_day,
+       c.debits_per_day, c.velocity_debits, c.velocity_ms, c.controls, c.controls_edition,
        o.limit_minor, o.currency, o.expires_ms, o.merchant, o.codes_tried
 FROM {_asked("asked_index bigint, bucket smallint, bin text, batch bigint")}
 JOIN batch AS b ON b.bucket = j.bucket AND b.bin = j.bin AND b.batch = j.batch
@@ -53,17 +53,22 @@ WHERE batch.bucket = j.bucket AND batch.bin = j.bin AND batch.batch = j.batch
 RETURNING batch.bin, batch.batch
 """  # noqa: S608
 
-_SPEND = "bucket smallint, card text, day integer, minor bigint"
+_SPEND = "bucket smallint, card text, day integer, minor bigint, moment bigint"
 SPEND = f"""{_held("card", _SPEND, "bucket, card")}
 UPDATE card
 SET day = j.day,
     day_minor = j.minor + CASE WHEN card.day = j.day THEN card.day_minor ELSE 0 END,
-    day_debits = 1 + CASE WHEN card.day = j.day THEN card.day_debits ELSE 0 END
+    day_debits = 1 + CASE WHEN card.day = j.day THEN card.day_debits ELSE 0 END,
+    recent = CASE WHEN card.velocity_debits = 0 THEN card.recent
+      ELSE ((jsonb_build_array(j.moment) || card.recent::jsonb) - 32)::text END
 FROM j JOIN held USING (bucket, card)
 WHERE card.bucket = j.bucket AND card.card = j.card
   AND card.status = 'active'
   AND j.minor + CASE WHEN card.day = j.day THEN card.day_minor ELSE 0 END <= card.day_max_minor
   AND CASE WHEN card.day = j.day THEN card.day_debits ELSE 0 END < card.debits_per_day
+  AND (card.velocity_debits = 0
+    OR COALESCE((card.recent::jsonb ->> (card.velocity_debits - 1))::bigint, 0)
+      <= j.moment - card.velocity_ms)
 RETURNING card.card
 """  # noqa: S608
 

@@ -1,5 +1,6 @@
 """Between the vault's rows and the records of the roles."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from zheton.core.debit import DebitState, Journalled, Location, Place
 from zheton.core.money import BY_NUMERIC, Money
 from zheton.core.token.batch import Batch
-from zheton.core.token.domain import Channel, Device, Limits
+from zheton.core.token.domain import Channel, Counted, Device, Limits
 from zheton.core.token.lifecycle import BatchStatus, CardStatus
 from zheton.roles.tsp.state import Card, Enrolment, Lease, OnlineNumber
 
@@ -61,9 +62,25 @@ def read_card(row: Row, prefix: str = "") -> Card:
             row["debit_max_minor"],
             row["day_max_minor"],
             row["debits_per_day"],
+            row["velocity_debits"],
+            row["velocity_ms"] // 60_000,
         ),
         sealed_pan=bytes(row["sealed_pan"]),
         pan_key_version=row["pan_key_version"],
+        controls=row["controls"],
+        controls_edition=row["controls_edition"],
+    )
+
+
+def read_counted(row: Row) -> Counted:
+    """What a row of `card` has counted."""
+    return Counted(
+        active=row["status"] == CardStatus.ACTIVE,
+        limits=read_card(row).limits,
+        day=row["day"],
+        day_minor=row["day_minor"],
+        day_debits=row["day_debits"],
+        recent=tuple(from_ms(each) for each in json.loads(row["recent"])),
     )
 
 

@@ -11,7 +11,7 @@ SELECT j.value ->> 0 AS asked_index,
        b.device_class, b.channel, b.key_version, b.expiry, b.until_ms, b.burnt,
        c.network, c.region, c.status AS card_status, c.par, c.last4, c.expiry AS card_expiry,
        c.sealed_pan, c.pan_key_version, c.limit_currency, c.debit_max_minor, c.day_max_minor,
-       c.debits_per_day,
+       c.debits_per_day, c.velocity_debits, c.velocity_ms, c.controls, c.controls_edition,
        o.limit_minor, o.currency, o.expires_ms, o.merchant, o.codes_tried
 FROM json_each(:entries) AS j
 JOIN batch AS b ON b.bucket = j.value ->> 1 AND b.bin = j.value ->> 2 AND b.batch = j.value ->> 3
@@ -34,18 +34,24 @@ WHERE batch.bucket = j.value ->> 0 AND batch.bin = j.value ->> 1 AND batch.batch
 RETURNING batch.bin, batch.batch
 """
 
-# Entries: bucket, card, day, minor units
+# Entries: bucket, card, day, minor units, moment. A card with a velocity keeps its last 32 moments.
 SPEND = """
 UPDATE card
 SET day = j.value ->> 2,
     day_minor = (j.value ->> 3) + CASE WHEN day = j.value ->> 2 THEN day_minor ELSE 0 END,
-    day_debits = 1 + CASE WHEN day = j.value ->> 2 THEN day_debits ELSE 0 END
+    day_debits = 1 + CASE WHEN day = j.value ->> 2 THEN day_debits ELSE 0 END,
+    recent = CASE WHEN velocity_debits = 0 THEN recent
+      WHEN recent = '[]' THEN json_array(j.value ->> 4)
+      ELSE json_remove('[' || (j.value ->> 4) || ',' || substr(recent, 2), '$[32]') END
 FROM json_each(:entries) AS j
 WHERE card.bucket = j.value ->> 0 AND card.card = j.value ->> 1
   AND card.status = 'active'
   AND (j.value ->> 3) + CASE WHEN card.day = j.value ->> 2 THEN card.day_minor ELSE 0 END
       <= card.day_max_minor
   AND CASE WHEN card.day = j.value ->> 2 THEN card.day_debits ELSE 0 END < card.debits_per_day
+  AND (card.velocity_debits = 0
+    OR COALESCE(card.recent ->> (card.velocity_debits - 1), 0)
+      <= (j.value ->> 4) - card.velocity_ms)
 RETURNING card.card
 """
 

@@ -17,6 +17,8 @@ from sqlalchemy import (
     text,
 )
 
+from zheton.core.token.control_sheet import SHEET_CHARACTERS_MAX
+
 metadata = MetaData(info={"history": "vault"})
 
 card = Table(
@@ -39,6 +41,12 @@ card = Table(
     Column("day", Integer, nullable=False, server_default=text("0")),
     Column("day_minor", BigInteger, nullable=False, server_default=text("0")),
     Column("day_debits", Integer, nullable=False, server_default=text("0")),
+    # 0 debits: any number. `recent` is a JSON list of moments, the newest first.
+    Column("velocity_debits", SmallInteger, nullable=False, server_default=text("0")),
+    Column("velocity_ms", BigInteger, nullable=False, server_default=text("0")),
+    Column("recent", String(512), nullable=False, server_default=text("'[]'")),
+    Column("controls", String(SHEET_CHARACTERS_MAX), nullable=False, server_default=text("''")),
+    Column("controls_edition", Integer, nullable=False, server_default=text("0")),
     Column("changed_ms", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -76,6 +76,21 @@ class TokenTx:
             this.where(card.c.region == "").values(region=region, **_limits(limits))
         )
 
+    def set_controls(self, before: Card, controls: str, limits: Limits, at: datetime) -> bool:
+        """Write a sheet of controls and limits where the edition is that of `before`; whether."""
+        changed = self.connection.execute(
+            update(card)
+            .where(card.c.bucket == before.bucket, card.c.card == before.id)
+            .where(card.c.controls_edition == before.controls_edition)
+            .values(
+                controls=controls,
+                controls_edition=card.c.controls_edition + 1,
+                changed_ms=to_ms(at),
+                **_limits(limits),
+            )
+        )
+        return changed.rowcount == 1
+
     def count_claims(self, known: Card, since: datetime) -> int:
         """How many claims to a card were made since a moment, whatever became of them."""
         count = (
@@ -289,6 +304,8 @@ def _limits(limits: Limits) -> dict[str, Any]:
         "debit_max_minor": limits.debit_max_minor,
         "day_max_minor": limits.day_max_minor,
         "debits_per_day": limits.debits_per_day,
+        "velocity_debits": limits.velocity_debits,
+        "velocity_ms": limits.velocity_minutes * 60_000,
     }
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from zheton.core.debit import Admitted, Debit, Journalled, Location, RevealedCard
 from zheton.core.decline import Decline
 from zheton.core.token.audit.entry import Resolution
+from zheton.core.token.domain import Counted
 
 
 class Tokens(Protocol):
@@ -45,8 +46,11 @@ class JournalTx(Protocol):
     def burn(self, admitted: Sequence[Admitted]) -> set[Location]:
         """Set the bits that were clear, where the lease still stands; those that were set now."""
 
-    def spend(self, admitted: Sequence[Admitted], day: int) -> set[str]:
+    def spend(self, admitted: Sequence[Admitted], now: datetime) -> set[str]:
         """Count debits on their cards, at most one a card; the repeat keys that stay in limits."""
+
+    def counted(self, admitted: Sequence[Admitted]) -> Mapping[str, Counted]:
+        """What the cards of debits have counted, by the ids of the cards."""
 
     def bind_shop(self, admitted: Sequence[Admitted]) -> set[Location]:
         """Bind online numbers to the merchant that presents them; those that are its own now."""

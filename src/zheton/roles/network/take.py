@@ -13,6 +13,7 @@ from zheton.core.debit import Admitted, DebitState, Journalled, RevealedCard
 from zheton.core.decline import Decline, Reason
 from zheton.core.errors import VerificationError
 from zheton.core.token.audit.entry import Purpose
+from zheton.core.token.domain import refuse_counted
 from zheton.roles.network.opening import opening
 from zheton.roles.network.ports import JournalTx, Tokens
 from zheton.roles.network.state import Switch
@@ -100,16 +101,15 @@ def _refusals(tx: JournalTx, won: Sequence[Admitted], now: datetime) -> dict[str
     for admitted in binding:
         if admitted.debit.at not in bound:
             refusals[admitted.debit.repeat_key] = Decline(
-                Reason.DOMAIN, "This number belongs to another shop.", "domain-merchant"
+                Reason.DOMAIN_MERCHANT, "This number belongs to another shop.", "domain-merchant"
             )
     spending = [a for a in won if a.debit.repeat_key not in refusals]
-    within = tx.spend(spending, int(f"{now:%Y%m%d}"))
-    for admitted in spending:
-        if admitted.debit.repeat_key not in within:
-            refusals[admitted.debit.repeat_key] = Decline(
-                Reason.VELOCITY, "The card's limit for today is used up.", "domain-day"
-            )
-    return refusals
+    within = tx.spend(spending, now)
+    over = [a for a in spending if a.debit.repeat_key not in within]
+    counted = tx.counted(over)
+    return refusals | {
+        a.debit.repeat_key: refuse_counted(counted[a.card.id], a.debit.amount, now) for a in over
+    }
 
 
 def _opened(tokens: Tokens, admitted: Admitted) -> RevealedCard | Decline:

@@ -20,6 +20,8 @@ from zheton.core.emv.keys import session_key
 from zheton.core.errors import DecodeError, VerificationError
 from zheton.core.policy.rule import Moment, Question
 from zheton.core.token.batch import application_transaction_counter
+from zheton.core.token.control_sheet import refuse_by_sheet
+from zheton.core.token.controls import Circumstances, merchant_key
 from zheton.core.token.domain import Channel, refuse_amount, refuse_channel
 from zheton.core.token.lifecycle import PAYING, CardStatus
 from zheton.roles.tsp.dynamic_code import dynamic_code
@@ -168,9 +170,16 @@ def _wrong_code(debit: Debit, key: bytes) -> Decline | None:
 
 
 def _may_not_pay(debit: Debit, lease: Lease, rules: Rules, now: datetime) -> Decline | None:
-    """Domain controls and rollout policy: what refuses although the number is proven."""
-    refusal = refuse_channel(lease.batch.channel, debit.channel) or refuse_amount(
-        lease.card.limits, debit.amount
+    """Domain controls and rollout policy: what refuses although the number is proven.
+
+    First what the number is made for, then controls, limits and an online number's own bounds.
+    """
+    refusal = (
+        refuse_channel(lease.batch.channel, debit.channel)
+        or refuse_by_sheet(
+            lease.card.controls, lease.batch.enrolment, _circumstances(debit, lease, now)
+        )
+        or refuse_amount(lease.card.limits, debit.amount)
     )
     if refusal is None and lease.online is not None:
         refusal = _out_of_bounds(debit, lease.online)
@@ -191,11 +200,27 @@ def _may_not_pay(debit: Debit, lease: Lease, rules: Rules, now: datetime) -> Dec
     return Decline(Reason.POLICY, decision.text, decision.rule)
 
 
+def _circumstances(debit: Debit, lease: Lease, now: datetime) -> Circumstances:
+    place = debit.place
+    return Circumstances(
+        day=now.astimezone(UTC).date(),
+        channel=debit.channel,
+        device=lease.batch.device,
+        region=place.country,
+        currency=debit.amount.currency.code,
+        merchant=merchant_key(place.acquirer, place.merchant),
+        category=place.category,
+        minor=lease.card.limits.minor(debit.amount),
+    )
+
+
 def _out_of_bounds(debit: Debit, online: OnlineNumber) -> Decline | None:
     if debit.amount.currency.numeric != online.currency or debit.amount.minor > online.limit_minor:
         return Decline(
             Reason.AMOUNT_LIMIT, "The amount is above this number's limit.", "domain-amount"
         )
     if online.merchant and online.merchant != debit.place.merchant:
-        return Decline(Reason.DOMAIN, "This number belongs to another shop.", "domain-merchant")
+        return Decline(
+            Reason.DOMAIN_MERCHANT, "This number belongs to another shop.", "domain-merchant"
+        )
     return None

@@ -95,6 +95,9 @@ class VaultTx(Protocol):
     ) -> None:
         """Another expiry; region and limits too where the card has none yet."""
 
+    def set_controls(self, before: Card, controls: str, limits: Limits, at: datetime) -> bool:
+        """Write a sheet of controls and limits where the edition is that of `before`; whether."""
+
     def count_claims(self, card: Card, since: datetime) -> int:
         """How many claims to a card were made since a moment, whatever became of them."""
 

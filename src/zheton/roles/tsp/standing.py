@@ -39,7 +39,7 @@ def own_device(tx: VaultTx, enrolment: Enrolment, device_id: str) -> RegisteredD
         raise NotFoundError("There is no such device; register it first.")
     if device.serial != enrolment.device:
         text = "The card was added for another device; add it again for this one."
-        return Decline(Reason.DOMAIN, text, "domain-device")
+        return Decline(Reason.DOMAIN_DEVICE, text, "domain-device")
     return device
 
 

@@ -29,6 +29,8 @@ class Card:
     limits: Limits
     sealed_pan: bytes = field(repr=False)
     pan_key_version: int = 1
+    controls: str = ""  # as `core.token.control_sheet` writes them
+    controls_edition: int = 0  # how often they were set
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,8 @@ def transact(
 ) -> SealedCredential | Decline:
     """A number for one debit in a web shop; `merchant` is DE42, "" binds the first to present it.
 
-    Decline DOMAIN for a device that is not the owner's. NotFoundError and ConflictError where the
-    enrolment is not there or not active.
+    Decline DOMAIN_DEVICE for a device that is not the owner's. NotFoundError and ConflictError
+    where the enrolment is not there or not active.
     """
     with on.vault.transaction() as tx:
         enrolment, card = standing(tx, enrolment_id)

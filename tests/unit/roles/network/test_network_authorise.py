@@ -193,7 +193,7 @@ def test_a_day_ends_the_spending_and_the_number_burns(bench: VaultBench) -> None
     for place in range(2):
         forwarded(bench, bench.at_till(batch, place, amount_minor=500_000))
     above = bench.at_till(batch, 2, amount_minor=200_001)
-    assert answered(bench, above) == ("65", Reason.VELOCITY)
+    assert answered(bench, above) == ("61", Reason.DAY_AMOUNT)
     forwarded(bench, bench.at_till(batch, 3, amount_minor=200_000))
     assert bench.burnt(batch) == 0b1111
 

@@ -239,7 +239,7 @@ def test_a_till_number_does_not_pay_online(bench: VaultBench) -> None:
 
 def test_an_online_number_does_not_pay_at_a_till(bench: VaultBench) -> None:
     batch = bench.leased(channel=Channel.ONLINE)
-    assert refused(bench, bench.at_till(batch)) == (Reason.DOMAIN, "domain-channel")
+    assert refused(bench, bench.at_till(batch)) == (Reason.DOMAIN_CHANNEL, "domain-channel")
 
 
 def test_the_limit_of_one_debit(bench: VaultBench) -> None:
@@ -336,7 +336,7 @@ def test_a_code_of_any_character_raises_nothing(bench: VaultBench) -> None:
 
 def test_an_online_number_belongs_to_its_shop(bench: VaultBench) -> None:
     message = bench.at_shop(bench.online(merchant="MSKTEA"), merchant="MSKBOOKS")
-    assert refused(bench, message) == (Reason.DOMAIN, "domain-merchant")
+    assert refused(bench, message) == (Reason.DOMAIN_MERCHANT, "domain-merchant")
 
 
 def test_an_online_number_has_an_amount_and_a_currency(bench: VaultBench) -> None:

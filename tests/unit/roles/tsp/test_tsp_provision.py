@@ -235,7 +235,7 @@ def test_a_chip_that_the_owner_did_not_name_gets_nothing(bench: VaultBench) -> N
     register(bench.vault, thiefs)
     refused = provision(bench.desk, enrolment.id, thiefs.id, counter=1, batches=1, now=NOW)
     assert isinstance(refused, Decline)
-    assert (refused.reason, refused.rule) == (Reason.DOMAIN, "domain-device")
+    assert (refused.reason, refused.rule) == (Reason.DOMAIN_DEVICE, "domain-device")
     limit = money("1", "RUB")
     online = transact(bench.desk, enrolment.id, thiefs.id, limit, merchant="", minutes=1, now=NOW)
     assert isinstance(online, Decline)

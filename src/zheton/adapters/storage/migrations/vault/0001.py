@@ -58,6 +58,15 @@ def upgrade() -> None:
         sa.Column("day", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("day_minor", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("day_debits", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "velocity_debits", sa.SmallInteger(), server_default=sa.text("0"), nullable=False
+        ),
+        sa.Column("velocity_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("recent", sa.String(length=512), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column(
+            "controls", sa.String(length=32768), server_default=sa.text("''"), nullable=False
+        ),
+        sa.Column("controls_edition", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("changed_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("bucket", "card"),
         sqlite_with_rowid=False,
