@@ -1,14 +1,13 @@
 """What every memory of an element keeps, and what an interrupted file keeps."""
 
-import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.power_cut_disk import FOLDER, Disk, running_on
 from zheton.adapters.element_memory import FileMemory, TransientMemory
-from zheton.core.errors import UnreachableError
+from zheton.core.errors import ConfigurationError, UnreachableError
 from zheton.roles.element.ports import Memory
 
 
@@ -36,46 +35,55 @@ def test_a_file_outlives_its_process_and_is_its_owners(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["element"]
 
 
-class CutError(Exception):
-    """The power is gone."""
+def images_after_a_cut(disk: Disk) -> set[bytes | None]:
+    """What a start finds, over all that a cut at this moment can leave behind."""
+    found = set()
+    for files in disk.cuts():
+        with running_on(Disk.holding(files)):
+            found.add(FileMemory(FOLDER / "element").load())
+    return found
 
 
-@pytest.mark.parametrize("call", ["fdopen", "fsync", "replace"])
-def test_a_file_cut_in_the_middle_is_the_one_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
+@pytest.mark.parametrize("before", [None, b"before" * 9])
+def test_at_a_cut_at_any_byte_it_is_the_image_before_or_after(before: bytes | None) -> None:
+    after, disk = b"and after" * 7, Disk()
+    with running_on(disk):
+        memory = FileMemory(FOLDER / "element")
+        if before is not None:
+            memory.store(before)
+        found: set[bytes | None] = set()
+        disk.watch = lambda: found.update(images_after_a_cut(disk))
+        memory.store(after)
+    assert found == {before, after}
+    assert images_after_a_cut(disk) == {after}, "a store that returned is durable"
+
+
+def test_a_store_after_a_cut_is_as_any_other() -> None:
+    disk = Disk()
+    left: list[dict[str, bytes]] = []
+    disk.watch = lambda: left.extend(disk.cuts())
+    with running_on(disk):
+        FileMemory(FOLDER / "element").store(b"before")
+    assert {"element.new", "element"} <= {name for files in left for name in files}
+    for files in left:
+        again = Disk.holding(files)
+        with running_on(again):
+            FileMemory(FOLDER / "element").store(b"after")
+        assert images_after_a_cut(again) == {b"after"}
+
+
+@pytest.mark.parametrize("at", [0, 2, -1])
+def test_a_byte_that_the_disk_spoilt_is_noticed(tmp_path: Path, at: int) -> None:
     path = tmp_path / "element"
-    memory = FileMemory(path)
-    memory.store(b"before")
-
-    def cut(*args: object, **kwargs: object) -> None:
-        raise CutError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, call, cut) if call != "replace" else patch.setattr(Path, call, cut)
-        with pytest.raises(CutError):
-            memory.store(b"after")
-    assert FileMemory(path).load() == b"before"
-    FileMemory(path).store(b"after")
-    assert FileMemory(path).load() == b"after"
-
-
-def test_the_image_is_on_the_disk_before_it_takes_the_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path, order = tmp_path / "element", []
-
-    def noted(name: str, call: Callable[..., object]) -> Callable[..., object]:
-        def noting(*args: object) -> object:
-            order.append(name)
-            return call(*args)
-
-        return noting
-
-    monkeypatch.setattr(os, "fsync", noted("flush", os.fsync))
-    monkeypatch.setattr(Path, "replace", noted("rename", Path.replace))
     FileMemory(path).store(b"image")
-    assert order == ["flush", "rename", "flush"]
+    content = bytearray(path.read_bytes())
+    content[at] ^= 0x10
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="element is damaged"):
+        FileMemory(path).load()
+    path.write_bytes(b"")
+    with pytest.raises(ConfigurationError, match="element is damaged"):
+        FileMemory(path).load()
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from zheton.core.token.pan import luhn_digit
 from zheton.roles.element.arming import Armed
 from zheton.roles.element.element import Element, Interface
 from zheton.roles.element.manufacture import manufacture
+from zheton.roles.element.ports import Memory
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SERIAL = bytes.fromhex("00010203040506070809")
@@ -123,7 +124,7 @@ class Bench:
     """An element on the bench, with short ways to talk to it."""
 
     device: str = "mi-band-3-nfc"
-    memory: TransientMemory = field(default_factory=TransientMemory)
+    memory: Memory = field(default_factory=TransientMemory)
     now: datetime = NOW
 
     def __post_init__(self) -> None:

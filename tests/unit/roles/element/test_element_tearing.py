@@ -1,68 +1,161 @@
-"""Power goes at every write of a personalisation and two taps: before or after, never between."""
+"""Power goes at every write of a personalisation and of taps: before or after, never between.
+
+First on a disk that can be cut at any byte, then by killing a process, as a check of the disk.
+"""
+
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
+from tests.power_cut_disk import FOLDER, Disk, running_on
 from tests.unit.roles.element.conftest import Bench, tags_of
-from zheton.adapters.element_memory import TransientMemory
+from zheton.adapters.element_memory import FileMemory, TransientMemory
 from zheton.core.emv import tags
+from zheton.core.errors import UnreachableError
 
 SIZE = 2
-WRITES = 6  # session, package, and for each tap: shown, spent
+KILLS = 8
+ARQC, TC = 0x80, 0x40
 
 
-class PowerLossError(Exception):
-    """The power is gone."""
-
-
-class CutMemory(TransientMemory):
-    """Loses power at a write, before it or right after it."""
-
-    def __init__(self, image: bytes | None, at: int, late: bool) -> None:
-        super().__init__(image)
-        self.left, self._late = at, late
-
-    def store(self, image: bytes) -> None:
-        self.left -= 1
-        if self.left != 0 or self._late:
-            super().store(image)
-        if self.left == 0:
-            raise PowerLossError
-
-
-def pay(bench: Bench, answered: list[bytes]) -> None:
-    """One tap; the counter of an answered cryptogram is noted."""
+def pay(bench: Bench, heard: Callable[[bytes], None]) -> None:
+    """One tap, to the second cryptogram; the counter of an answered first one is told."""
     bench.arm()
     assert bench.initiate().ok
-    answered.append(tags_of(bench.generate(bytes(33)))[tags.ATC])
+    heard(tags_of(bench.generate(bytes(33), ARQC))[tags.ATC])
+    assert bench.generate(bytes(21), TC).ok
 
 
-def whole_life(bench: Bench, answered: list[bytes]) -> None:
+def whole_life(bench: Bench, heard: Callable[[bytes], None]) -> None:
     bench.load(size=SIZE)
     for _ in range(SIZE):
-        pay(bench, answered)
+        pay(bench, heard)
 
 
-def test_how_many_writes_there_are() -> None:
-    memory = CutMemory(Bench().memory.load(), at=0, late=False)
-    whole_life(Bench(memory=memory), [])
-    assert -memory.left == WRITES
+@dataclass
+class Cut:
+    """What a start after a cut finds, and the counters that a till had heard by then."""
+
+    image: bytes
+    heard: tuple[bytes, ...]
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("at", range(1, WRITES + 1))
-def test_a_cut_loses_no_credential_silently_and_uses_none_twice(at: int, late: bool) -> None:
-    bench = Bench(memory=CutMemory(Bench().memory.load(), at, late))
-    answered: list[bytes] = []
-    with pytest.raises(PowerLossError):
-        whole_life(bench, answered)
-    bench.restart()
-    if not bench.element.status(bench.now).cards:
-        assert not answered
-        bench.load(size=SIZE)
+@dataclass
+class Life:
+    """A whole life on a disk, and all the cuts that it can meet, one an image and what was heard"""
+
+    cuts: dict[tuple[bytes, int], Cut] = field(default_factory=dict)
+    heard: list[bytes] = field(default_factory=list)
+
+    def live(self) -> None:
+        manufactured = TransientMemory()
+        Bench(memory=manufactured)
+        disk = Disk()
+        with running_on(disk):
+            memory = FileMemory(FOLDER / "element")
+            memory.store(manufactured.load() or b"")
+            disk.watch = lambda: self._note(disk)
+            whole_life(Bench(memory=memory), self.heard.append)
+
+    def _note(self, disk: Disk) -> None:
+        for files in disk.cuts():
+            with running_on(Disk.holding(files)):
+                image = FileMemory(FOLDER / "element").load()
+            assert image is not None, "the element is gone"
+            self.cuts[image, len(self.heard)] = Cut(image, tuple(self.heard))
+
+
+@pytest.fixture(scope="module")
+def life() -> Life:
+    lived = Life()
+    lived.live()
+    return lived
+
+
+def test_cuts_were_met_at_every_write(life: Life) -> None:
+    # Manufactured, session, package, and for each tap: shown, spent. Each write is met from before
+    # and from after, and an answer that was heard lies between two of them.
+    images = {image for image, _ in life.cuts}
+    assert len(images) == 1 + 2 + 2 * SIZE
+    assert len(life.heard) == SIZE
+
+
+def test_a_cut_loses_no_credential_silently_and_uses_none_twice(life: Life) -> None:
+    for cut in life.cuts.values():
+        heard = list(cut.heard)
+        bench = Bench(memory=TransientMemory(cut.image))
+        if not bench.element.status(bench.now).cards:
+            assert not heard
+            bench.load(size=SIZE)
+        account_for_all(bench, heard)
+
+
+def account_for_all(bench: Bench, heard: list[bytes]) -> None:
+    """Every credential was heard of, is left, or is counted as abandoned; one may be unheard."""
     card = bench.element.status(bench.now).cards[0]
-    spent_unheard = SIZE - len(answered) - card.credentials_left - card.abandoned
-    # A cryptogram that was made and not heard is spent; every other credential is accounted for.
-    assert spent_unheard in ((0, 1) if late else (0,))
+    unheard = SIZE - len(heard) - card.credentials_left - card.abandoned
+    assert unheard in (0, 1), "a cryptogram that was made and not heard is spent"
     for _ in range(card.credentials_left):
-        pay(bench, answered)
-    assert len(set(answered)) == len(answered)
+        pay(bench, heard.append)
+    assert len(set(heard)) == len(heard) == SIZE - unheard - card.abandoned
+
+
+class FullMemory(TransientMemory):
+    """A memory that keeps nothing more."""
+
+    def store(self, image: bytes) -> None:
+        raise UnreachableError("The disk is full.")
+
+
+def test_a_memory_that_keeps_nothing_lets_no_cryptogram_out() -> None:
+    bench = Bench()
+    bench.load(size=SIZE)
+    bench.memory = FullMemory(bench.memory.load())
+    bench.restart()
+    bench.arm()
+    assert bench.initiate().sw == 0x6581
+    assert bench.element.status(bench.now).cards[0].credentials_left == SIZE
+
+
+_CHILD = """
+import sys
+from pathlib import Path
+from tests.unit.roles.element.conftest import Bench
+from tests.unit.roles.element.test_element_tearing import pay
+from zheton.adapters.element_memory import FileMemory
+bench = Bench(memory=FileMemory(Path(sys.argv[1])))
+if not bench.element.status(bench.now).cards:
+    bench.load(size=64)
+while bench.element.credentials_left():
+    pay(bench, lambda counter: print(counter.hex(), flush=True))
+print("end", flush=True)
+"""
+
+
+@pytest.mark.system
+def test_a_killed_process_uses_no_credential_twice(tmp_path: Path) -> None:
+    """The kill falls at a random answer, so at a random moment of what comes after it."""
+    drawn, path, heard = random.Random(4), tmp_path / "element", []
+    for _ in range(KILLS):
+        with subprocess.Popen(
+            [sys.executable, "-c", _CHILD, str(path)], stdout=subprocess.PIPE, text=True
+        ) as child:
+            assert child.stdout is not None
+            for _ in range(drawn.randint(1, 5)):
+                heard.append(child.stdout.readline().strip())
+            child.send_signal(signal.SIGKILL)
+            heard += child.stdout.read().split()
+    assert len(set(heard)) == len(heard) >= KILLS
+    with suppress(FileNotFoundError):
+        path.with_name("element.new").unlink()
+    bench = Bench(memory=FileMemory(path))
+    card = bench.element.status(bench.now).cards[0]
+    unheard = 64 - len(heard) - card.credentials_left - card.abandoned
+    assert 0 <= unheard <= KILLS
