@@ -4,8 +4,9 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.unit.roles.tsp.debits import NOW, VaultBench
 from zheton.adapters.storage.database import Database
 from zheton.core.debit import Admitted
 from zheton.core.token.batch import BATCH_SIZE, BUCKETS
+from zheton.roles.tsp.controls import Wish, set_controls
 
 ROUNDS = 2 * BATCH_SIZE
 _OPEN = """
@@ -33,6 +35,19 @@ for line in sys.stdin:
     with vault.transaction() as tx:
         won = tx.burn([claims[int(line)]])
     say(len(won))
+"""
+)
+SPEND = (
+    _OPEN
+    + """
+from datetime import datetime
+with open(sys.argv[2], "rb") as file:
+    claims = pickle.load(file)
+for line in sys.stdin:
+    number, moment = line.split()
+    with vault.transaction() as tx:
+        spent = tx.spend([claims[int(number)]], datetime.fromisoformat(moment))
+    say(len(spent))
 """
 )
 LEASE = (
@@ -129,6 +144,33 @@ def test_of_two_processes_with_one_number_exactly_one_wins(
         wins = [total + new for total, new in zip(wins, won, strict=True)]
     assert [bench.burnt(batch) for batch in batches] == [-1, -1]
     assert sum(wins) == ROUNDS
+
+
+def test_processes_together_spend_no_more_than_a_card_may(
+    bench: VaultBench, racers: list[Racer], tmp_path: Path
+) -> None:
+    """None of the three waits for another's answer: the card's row counts, and counts exactly."""
+    controls: tuple[tuple[dict[str, Any], int], ...] = (
+        ({"dayCount": 5}, 5),
+        ({"dayMinor": 10}, 5),
+        ({"velocity": {"debits": 3, "minutes": 10}}, 3),
+    )
+    claims = []
+    for serial, (document, _) in enumerate(controls, start=1):
+        batch = bench.leased(serial=serial)
+        claims += bench.examine(bench.at_till(batch, amount_minor=2))
+        wish = Wish(batch.enrolment, True, document, 0, "cardholder", "test")
+        set_controls(bench.vault, bench.rules, wish, NOW)
+    (tmp_path / "claims").write_bytes(pickle.dumps(claims))
+    arguments = (bench.database.url, str(tmp_path / "claims"))
+    racers += [Racer(SPEND, *arguments) for _ in range(3)]
+    for day in range(2):
+        for number, (_, taken) in enumerate(controls):
+            for step in range(6):
+                moment = NOW + timedelta(days=day, seconds=step)
+                for racer in racers:
+                    racer.tell(f"{number} {moment.isoformat()}")
+            assert sum(int(racer.hear()) for racer in racers for _ in range(6)) == taken
 
 
 def test_no_index_is_handed_out_twice(bench: VaultBench, racers: list[Racer]) -> None:

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 from pydantic import Field
 
+from zheton.apps.http.controls import add_controls
 from zheton.apps.http.door import door
 from zheton.apps.http.fields import (
     Answer,
@@ -149,6 +150,7 @@ def token_service_app(
     _enrolment(app, desk, clock)
     _numbers(app, desk, clock)
     _standing(app, desk, clock)
+    add_controls(app, desk, clock)
     return app
 
 
