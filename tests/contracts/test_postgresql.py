@@ -1,6 +1,6 @@
 """What is PostgreSQL's alone: what goes wrong with a server, and transactions that it ends."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Barrier, Thread
 
 import pytest
@@ -9,7 +9,13 @@ from sqlalchemy.engine import URL, make_url
 
 from zheton.adapters.storage import postgresql, vault_postgresql, vault_sqlite
 from zheton.adapters.storage.database import Database
-from zheton.adapters.storage.interrupted import TRIES, InterruptedTransactionError, repeated
+from zheton.adapters.storage.interrupted import (
+    PATIENCE_S,
+    TRIES,
+    InterruptedTransactionError,
+    OvertakenError,
+    repeated,
+)
 from zheton.core.errors import ConfigurationError, ConflictError, UnreachableError, ZhetonError
 
 SECRET = "s3cret-Passw0rd"
@@ -32,6 +38,16 @@ def database(postgresql_session: tuple[str, object]) -> Iterator[Database]:
 
 def add(connection: Connection, row: int) -> None:
     connection.execute(text("UPDATE race SET n = n + 1 WHERE id = :id"), {"id": row})
+
+
+def done_again(database: Database, work: Callable[[Connection], None]) -> None:
+    """Work in a transaction, again where that was ended."""
+
+    def once() -> None:
+        with database.transaction() as connection:
+            work(connection)
+
+    repeated(once)
 
 
 def total(database: Database) -> int:
@@ -81,7 +97,7 @@ def test_two_that_wait_for_each_other_both_end_well(database: Database) -> None:
                 met.wait()
             add(connection, 1 - first)
 
-        database.repeat(work, looks_first=False)
+        done_again(database, work)
         tries.append(attempts)
 
     threads = [Thread(target=crosswise, args=(first,)) for first in range(ROWS)]
@@ -106,7 +122,7 @@ def test_a_connection_that_is_cut_is_made_anew(database: Database) -> None:
                 other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": own})
             add(connection, 1)
 
-    database.repeat(work, looks_first=False)
+    done_again(database, work)
     assert (attempts, total(database)) == (2, 1)
 
 
@@ -128,29 +144,40 @@ def test_a_transaction_that_failed_is_not_committed_in_silence(database: Databas
 
 
 @pytest.mark.parametrize(
-    ("looks_first", "unknown", "tries"),
+    ("error", "tries"),
     [
-        (True, True, TRIES),
-        (True, False, TRIES),
-        (False, False, TRIES),
-        (False, True, 1),
+        (InterruptedTransactionError("cut", outcome_unknown=True), 1),
+        (InterruptedTransactionError("cut", outcome_unknown=False), TRIES),
+        (OvertakenError("there already"), TRIES),
+        (ConflictError("suspended"), 1),
     ],
 )
-def test_work_is_done_again_where_that_is_safe(
-    looks_first: bool, unknown: bool, tries: int
-) -> None:
+def test_work_is_done_again_where_that_is_safe(error: ZhetonError, tries: int) -> None:
     done: list[int] = []
     pauses: list[float] = []
 
     def work() -> None:
         done.append(1)
-        raise InterruptedTransactionError("cut", outcome_unknown=unknown)
+        raise error
 
-    with pytest.raises(InterruptedTransactionError):
-        repeated(work, looks_first=looks_first, pause=pauses.append)
+    with pytest.raises(type(error)):
+        repeated(work, pause=pauses.append)
     assert len(done) == tries
     assert len(pauses) == tries - 1
     assert all(pause <= 1.0 for pause in pauses)
+
+
+def test_nobody_waits_for_ever_for_work_that_takes_long() -> None:
+    moment = 0.0
+
+    def work() -> None:
+        nonlocal moment
+        moment += PATIENCE_S / 2 + 1
+        raise InterruptedTransactionError("away", outcome_unknown=False)
+
+    with pytest.raises(InterruptedTransactionError):
+        repeated(work, pause=lambda _: None, elapsed_s=lambda: moment)
+    assert moment == PATIENCE_S + 2
 
 
 def complaint(url: URL) -> ZhetonError:

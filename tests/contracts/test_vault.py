@@ -23,6 +23,7 @@ from zheton.roles.tsp.state import OnlineNumber, RegisteredDevice
 
 PLACE = Place("400001", "MSK1", "MSKCOFFEE", "Kofeynya", "RU", "5814")
 TOMORROW = NOW + timedelta(days=1)
+LATER = NOW + timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -343,7 +344,7 @@ def test_an_outcome_is_written_once(bench: VaultBench) -> None:
         assert tx.finish([approved]) == {pending.debit}
         assert tx.finish([declined]) == set()
     assert bench.vault.of_number(pending.at) == [approved]
-    assert bench.vault.pending(9) == []
+    assert bench.vault.pending(9, LATER, "") == []
 
 
 @pytest.mark.parametrize("state", list(DebitState))
@@ -388,8 +389,55 @@ def test_a_list_is_as_long_as_asked_at_most(bench: VaultBench) -> None:
     lines = [line(claim(bench, batch, place)) for place in range(3)]
     with bench.vault.transaction() as tx:
         tx.append(lines)
-    assert len(bench.vault.pending(2)) == 2
-    assert len(bench.vault.pending(9)) == 3
+    assert len(bench.vault.pending(2, LATER, "")) == 2
+    assert len(bench.vault.pending(9, LATER, "")) == 3
+
+
+def test_what_is_open_is_found_by_its_age_or_its_mark_the_oldest_first(bench: VaultBench) -> None:
+    batch = bench.leased()
+    lines = [
+        replace(line(claim(bench, batch, n)), debit=mark * 16, received_at=NOW - timedelta(hours=n))
+        for n, mark in enumerate(("aa", "bb", "ab"))
+    ]
+    with bench.vault.transaction() as tx:
+        tx.append(lines)
+    young, old, oldest = lines
+    assert bench.vault.pending(9, LATER, "") == [oldest, old, young]
+    assert bench.vault.pending(2, LATER, "") == [oldest, old]
+    assert bench.vault.pending(9, NOW, "") == [oldest, old]
+    assert bench.vault.pending(9, NOW, "aaaa") == [oldest, old, young]
+    assert bench.vault.pending(9, NOW - timedelta(hours=1), "aaaa") == [oldest, young]
+    assert bench.vault.pending(9, NOW - timedelta(hours=2), "") == []
+    with bench.vault.transaction() as tx:
+        tx.finish([replace(each, state=DebitState.TIMED_OUT) for each in lines])
+        for each in lines:
+            tx.want_reversal(replace(each, state=DebitState.TIMED_OUT), due=True)
+    for found in (bench.vault.reversals_due(9), [each for _, each in bench.vault.untold(9)]):
+        assert [each.debit for each in found] == [each.debit for each in (oldest, old, young)]
+
+
+@pytest.mark.parametrize(
+    ("index", "asked"),
+    [
+        ("debit_pending", "state = 'pending' AND received_ms < 7 ORDER BY received_ms"),
+        ("debit_reversal_due", "reversal_due ORDER BY received_ms"),
+        (
+            "debit_untold",
+            "NOT told AND state NOT IN ('pending', 'blocked') ORDER BY received_ms",
+        ),
+    ],
+)
+def test_what_is_rare_is_found_by_its_index(bench: VaultBench, index: str, asked: str) -> None:
+    is_sqlite = bench.database.engine.dialect.name == "sqlite"
+    with bench.database.reading() as connection:
+        if not is_sqlite:  # with no rows every plan costs the same
+            connection.execute(text("SET LOCAL enable_seqscan = off"))
+            connection.execute(text("SET LOCAL enable_bitmapscan = off"))
+        explain = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
+        rows = connection.execute(text(f"{explain} SELECT * FROM debit WHERE {asked} LIMIT 9"))  # noqa: S608
+        plan = " ".join(str(row) for row in rows)
+    assert index in plan
+    assert "sort" not in plan.lower() and "b-tree" not in plan.lower()
 
 
 def test_a_transaction_that_is_rolled_back_leaves_nothing(bench: VaultBench) -> None:
@@ -402,7 +450,7 @@ def test_a_transaction_that_is_rolled_back_leaves_nothing(bench: VaultBench) -> 
         assert tx.next_batches("999999", 0, 1, 10**6) == [0]
         raise ZeroDivisionError
     assert bench.burnt(batch) == 0
-    assert bench.vault.pending(9) == []
+    assert bench.vault.pending(9, LATER, "") == []
     assert [spent(bench, claim(bench, batch, 0, "4000")) for _ in range(3)] == [True] * 3
     with bench.vault.transaction() as tx:
         assert tx.next_batches("999999", 0, 1, 10**6) == [0]

@@ -3,6 +3,17 @@
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What a running party needs of time."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, UTC."""
+
+    def elapsed_ms(self) -> float:
+        """Milliseconds of a monotonic clock, for durations only."""
 
 
 class SystemClock:

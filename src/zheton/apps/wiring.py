@@ -1,5 +1,6 @@
 """The only composition root: opens what a data folder holds and joins roles and adapters."""
 
+import hashlib
 import os
 import socket
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from zheton.adapters.audit_files import CheckpointFile, keep_public_keys
-from zheton.adapters.clock import SystemClock
+from zheton.adapters.clock import Clock, SystemClock
 from zheton.adapters.datafiles import load_policy, load_schemes
 from zheton.adapters.device_files import device_named, load_devices
 from zheton.adapters.element_memory import FileMemory
@@ -27,6 +28,7 @@ from zheton.adapters.storage.acquirer import AcquirerDatabase
 from zheton.adapters.storage.audit_log import SqlAuditLog
 from zheton.adapters.storage.clearing import ClearingDatabase
 from zheton.adapters.storage.database import Database
+from zheton.adapters.storage.interrupted import repeated
 from zheton.adapters.storage.issuer import IssuerDatabase
 from zheton.adapters.storage.place import place_of
 from zheton.adapters.storage.vault import SqlVault
@@ -49,6 +51,7 @@ from zheton.roles.wallet.ports import TokenService
 
 DEFAULT_DATA = Path("var")
 DEFAULT_BAND = "mi-band-4-nfc"
+MARK_BYTES = 4
 HOST_CHARACTERS = 20  # of the machine's name, in what the detokenisation log calls a process
 
 
@@ -61,7 +64,7 @@ class Installation:
 
     data: Path
     policy_file: Path | None = None
-    clock: SystemClock = field(default_factory=SystemClock)
+    clock: Clock = field(default_factory=SystemClock)
     entropy: SystemEntropy = field(default_factory=SystemEntropy)
     passphrase: Passphrase = field(default_factory=AskedPassphrase)
     database: str = field(default="", repr=False)  # a URL that may hold a password
@@ -208,7 +211,25 @@ class Installation:
         """The network with the token service in its process."""
         tokens = NumberService(self.keys, self.vault, self.rules)
         requestors = {scheme.name: scheme.token_requestor_id for scheme in self.schemes}
-        return Switch(tokens, self.vault, self.entropy, requestors, self.who("network"))
+        return Switch(
+            tokens,
+            self.vault,
+            self.entropy,
+            requestors,
+            self.who("network"),
+            again=repeated,
+            mark=self._mark(),
+        )
+
+    def _mark(self) -> bytes:
+        """What tells this folder's switch from any other of the same vault.
+
+        The lock on the folder lets nobody else have it. It is no secret and need not be unique for
+        sure: of two with one mark, one that starts would decline what the other has under way.
+        """
+        folder = self.data.stat()
+        place = f"{socket.gethostname()}/{folder.st_dev}/{folder.st_ino}"
+        return hashlib.sha256(place.encode()).digest()[:MARK_BYTES]
 
     def who(self, party: str) -> str:
         """A party and this process of it, as the detokenisation log calls them."""

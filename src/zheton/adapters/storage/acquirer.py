@@ -28,8 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from zheton.adapters.storage.database import Database
+from zheton.adapters.storage.interrupted import OvertakenError
 from zheton.core.clearing import CardAcceptor
-from zheton.core.errors import ConflictError
 from zheton.core.money import Money, currency
 from zheton.core.token.domain import Channel
 from zheton.roles.acquirer.state import Cause, Record, Status
@@ -125,7 +125,7 @@ class Transaction:
                 self._connection.execute(insert(SALES), [_row(record) for record in records])
             except IntegrityError as error:
                 # The driver's text would carry the row.
-                raise ConflictError(
+                raise OvertakenError(
                     "The journal has one of these retrieval references already; nothing was kept."
                 ) from error.__cause__
 

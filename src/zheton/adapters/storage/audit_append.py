@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, bindparam, insert, select, text, tuple_, update
 
 from zheton.adapters.storage.audit_tables import audit_card, audit_entry, audit_head
-from zheton.core.errors import ConflictError
+from zheton.adapters.storage.interrupted import OvertakenError
 from zheton.core.token.audit.chain import CardTip, Link, Tip, chain
 from zheton.core.token.audit.entry import Resolution
 
@@ -35,7 +35,7 @@ _MOVE_CARD = text(
 
 
 def append(connection: Connection, resolutions: Sequence[Resolution]) -> None:
-    """Write down openings of cards; ConflictError if another writer came between.
+    """Write down openings of cards; OvertakenError if another writer came between.
 
     Any number of a bucket or a card may be in a group; it moves each end once.
     """
@@ -58,7 +58,7 @@ def append(connection: Connection, resolutions: Sequence[Resolution]) -> None:
         ],
     )
     if moved.rowcount != len(ends):
-        raise ConflictError("The detokenisation log was written by another meanwhile; try again.")
+        raise OvertakenError("The detokenisation log was written by another meanwhile; try again.")
     connection.execute(_MOVE_CARD, [_card_row(*each) for each in sorted(card_ends.items())])
     connection.execute(insert(audit_entry), [_entry_row(link) for link in links])
 

@@ -23,8 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from zheton.adapters.storage.database import Database
+from zheton.adapters.storage.interrupted import OvertakenError
 from zheton.core.decline import Decline, Reason
-from zheton.core.errors import ConflictError
 from zheton.roles.network.clear import DebitKey, FileVerdicts, Verdict
 
 METADATA = MetaData(info={"history": "clearing"})
@@ -103,7 +103,7 @@ class Transaction:
             if rows:
                 self._connection.execute(insert(RECORDS), rows)
         except IntegrityError as error:
-            raise ConflictError(
+            raise OvertakenError(
                 f"Clearing file {file_id} or one of its debits was cleared meanwhile; send the "
                 "file again."
             ) from error.__cause__

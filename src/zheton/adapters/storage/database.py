@@ -5,19 +5,19 @@ words of some statements; all else is the same for both. A database says which r
 tables it has (`migration`), and one of a newer Zheton is not opened.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from sqlalchemy import URL, Connection, Engine, MetaData, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from zheton.adapters.storage import migration, postgresql, sqlite
-from zheton.adapters.storage.interrupted import repeated
+from zheton.adapters.storage import migration, postgresql, receipt, sqlite
+from zheton.adapters.storage.interrupted import InterruptedTransactionError, repeated
+from zheton.adapters.storage.receipt import Receipt
 from zheton.core.errors import ConfigurationError, ZhetonError
-
-Result = TypeVar("Result")
 
 
 class Backend(Protocol):
@@ -44,6 +44,14 @@ BACKENDS: dict[str, Backend] = {
 }
 
 
+@dataclass(slots=True)
+class _Progress:
+    """How far a transaction has come."""
+
+    committing: bool = False
+    receipt: Receipt | None = None
+
+
 class Database:
     """A database by its URL; safe to share by threads.
 
@@ -56,6 +64,7 @@ class Database:
         self._backend = BACKENDS[parsed.get_backend_name()]
         self.name = self._backend.name_of(parsed)
         self.engine = self._backend.open_engine(parsed)
+        self._has_receipts = False
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -67,32 +76,26 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """A transaction: committed (and flushed) when the block ends, rolled back if it raises.
 
-        InterruptedTransactionError if the database ended it.
+        InterruptedTransactionError if the database ended it. Where the answer to the COMMIT got
+        lost, the transaction's receipt is looked up, and the block ends well if it was kept.
         """
         with self._explained() as progress, self.engine.begin() as connection:
             yield connection
-            progress["committing"] = True
-
-    def repeat(self, work: Callable[[Connection], Result], *, looks_first: bool) -> Result:
-        """The result of `work` in a transaction, done again where that is safe (`repeated`)."""
-
-        def once() -> Result:
-            with self.transaction() as connection:
-                return work(connection)
-
-        return repeated(once, looks_first=looks_first)
+            if self._has_receipts:
+                progress.receipt = receipt.write(connection)
+            progress.committing = True
 
     def create(self, metadata: MetaData) -> None:
         """Bring tables to their newest revision; ConfigurationError if they can't be brought.
 
         `metadata.info["history"]` names the history of these tables.
         """
-        history = metadata.info["history"]
-        with self.reading() as connection:
-            current = migration.is_current(connection, history)
-        if not current:
+        self._bring_up(metadata)
+        if self.engine.dialect.name != "sqlite" and not self._has_receipts:
+            self._bring_up(receipt.metadata)
             with self.transaction() as connection:
-                migration.bring_up(connection, metadata, self.name)
+                receipt.forget_old(connection)
+            self._has_receipts = True
 
     def is_empty(self) -> bool:
         """Whether nobody has made any tables here yet."""
@@ -103,17 +106,54 @@ class Database:
         """Close every connection."""
         self.engine.dispose()
 
+    def _bring_up(self, metadata: MetaData) -> None:
+        with self.reading() as connection:
+            current = migration.is_current(connection, metadata.info["history"])
+        if not current:
+            with self.transaction() as connection:
+                migration.bring_up(connection, metadata, self.name)
+
     @contextmanager
-    def _explained(self) -> Iterator[dict[str, bool]]:
+    def _explained(self) -> Iterator[_Progress]:
         """Errors of the server, the file and its disk become a sentence."""
-        progress = {"committing": False}
+        progress = _Progress()
         try:
             yield progress
         except Exception as error:
-            told = self._backend.explained(error, self.name, **progress)
+            told = self._backend.explained(error, self.name, committing=progress.committing)
             if told is None:
                 raise
+            if isinstance(told, InterruptedTransactionError) and told.outcome_unknown:
+                if self._was_kept(progress.receipt):
+                    return
+                told = InterruptedTransactionError(str(told), outcome_unknown=False)
             raise told from error
+
+    def _was_kept(self, lost: Receipt | None) -> bool:
+        """Whether a transaction was committed whose COMMIT got no answer.
+
+        InterruptedTransactionError, with an unknown outcome, while nobody can tell.
+        """
+        if not self._has_receipts:
+            raise self._unknown()
+        if lost is None:  # it wrote nothing, so all of that was kept
+            return True
+
+        def ask() -> bool:
+            with self._explained(), self.engine.begin() as connection:
+                return receipt.was_kept(connection, lost)
+
+        try:
+            return repeated(ask)
+        except ZhetonError as error:
+            raise self._unknown() from error
+
+    def _unknown(self) -> InterruptedTransactionError:
+        return InterruptedTransactionError(
+            f"The connection to the database {self.name} was lost at a COMMIT, and nobody can tell "
+            "yet whether it was kept; look after its server.",
+            outcome_unknown=True,
+        )
 
 
 def parse(url: str) -> URL:

@@ -1,8 +1,8 @@
-"""Transactions that the database ended, and doing their work again where that is safe.
+"""Transactions that the database ended, and doing their work again.
 
-Work that raised before its COMMIT was sent has left nothing, and may always be done again. After a
-COMMIT whose answer got lost nobody knows, so only work that first looks up what it may have done
-before is done again.
+Work whose transaction ended without a COMMIT has left nothing, and may be done again. `Database`
+looks up what became of a COMMIT whose answer got lost; only where nobody can tell it, because the
+server stays away, is the outcome unknown, and then nothing is done again.
 """
 
 import time
@@ -10,12 +10,13 @@ from collections.abc import Callable
 from random import SystemRandom
 from typing import TypeVar
 
-from zheton.core.errors import UnreachableError
+from zheton.core.errors import ConflictError, UnreachableError
 
 Result = TypeVar("Result")
 
 TRIES = 6
 PAUSE_S, PAUSE_MAX_S = 0.02, 1.0
+PATIENCE_S = 8.0  # nobody waits for an answer that takes longer
 _random = SystemRandom()
 
 
@@ -27,23 +28,28 @@ class InterruptedTransactionError(UnreachableError):
         self.outcome_unknown = outcome_unknown
 
 
+class OvertakenError(ConflictError):
+    """Another process wrote the same thing first; whoever looks again finds it there."""
+
+
 def repeated(
     work: Callable[[], Result],
     *,
-    looks_first: bool,
     pause: Callable[[float], None] = time.sleep,
+    elapsed_s: Callable[[], float] = time.monotonic,
 ) -> Result:
-    """The result of `work`, done again, at most `TRIES` times, where the database ended it.
+    """The result of `work`, one transaction, done again where it was ended or overtaken.
 
-    `looks_first` says that the work finds out by itself what an earlier try has kept. Raises the
-    last error where the tries are used up, or where the outcome is unknown and it does not look.
+    At most `TRIES` times and for about `PATIENCE_S`. Raises the last error when these are used up,
+    and at once where the outcome is unknown.
     """
-    longest = PAUSE_S
+    longest, began = PAUSE_S, elapsed_s()
     for left in reversed(range(TRIES)):
         try:
             return work()
-        except InterruptedTransactionError as error:
-            if not left or (error.outcome_unknown and not looks_first):
+        except (InterruptedTransactionError, OvertakenError) as error:
+            unknown = isinstance(error, InterruptedTransactionError) and error.outcome_unknown
+            if not left or unknown or elapsed_s() - began > PATIENCE_S:
                 raise
         # Drawn at random, or two that met once would meet again.
         pause(_random.uniform(0, longest))

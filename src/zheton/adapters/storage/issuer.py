@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from zheton.adapters.storage.database import Database
-from zheton.core.errors import ConflictError
+from zheton.adapters.storage.interrupted import OvertakenError
 from zheton.core.money import Money, currency
 from zheton.roles.issuer.ledger import Kind, LedgerAccount
 from zheton.roles.issuer.ports import Changes
@@ -234,7 +234,7 @@ class Transaction:
             self._apply(changes)
         except IntegrityError as error:
             # The driver's text would carry the row.
-            raise ConflictError(
+            raise OvertakenError(
                 "The ledger has one of these entries already; nothing was booked."
             ) from error.__cause__
 

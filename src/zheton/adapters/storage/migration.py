@@ -32,6 +32,7 @@ HEADS = {
     "audit": "0001",
     "clearing": "0001",
     "issuer": "0001",
+    "receipt": "0001",
     "vault": "0001",
     "wallet": "0001",
 }

@@ -1,6 +1,8 @@
 """PostgreSQL as a party's database: flushed commits, bounded waiting, errors that name no secret.
 
-Transactions run under READ COMMITTED: the conditional updates decide, not what was read before.
+Transactions run under READ COMMITTED: the conditional updates decide, not what was read before. A
+URL may ask for more (`?options=-c default_transaction_isolation=...`): what was then changed by
+others meanwhile ends a transaction (40001), and it is done again.
 A URL may name a schema (`?schema=vault`): several parties, or several installations, may then
 share one database and still have nothing in common.
 """
@@ -31,6 +33,9 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": f"{6 * WAIT_S}s",
     "timezone": "UTC",
 }
+_ISOLATION = (
+    "-c default_transaction_isolation=read\\ committed"  # unless the URL's options say more
+)
 _SCHEMA = re.compile("[a-z][a-z0-9_]{0,47}")
 
 # The server's error codes (PostgreSQL, appendix A), whole or by their class.
@@ -44,6 +49,7 @@ _TROUBLES: dict[str, tuple[type[ZhetonError], str]] = {
     "53200": (UnreachableError, "has no memory left; give its server more"),
     "53300": (UnreachableError, "has no connection left; raise its max_connections"),
     "25006": (ConfigurationError, "is read-only: a standby; name the primary in the URL"),
+    "25P02": (ConflictError, "had refused a statement, so nothing of the transaction was kept"),
     "42501": (
         ConfigurationError,
         "does not let this user make or change tables; grant it CREATE and its schema",
@@ -73,13 +79,12 @@ def open_engine(url: URL) -> Engine:
         "keepalives_idle": WAIT_S,
         "tcp_user_timeout": WAIT_S * 1000,
         "application_name": "zheton",
-        "options": f"{asked} {settings} -c search_path={schema}".strip(),
+        "options": f"{_ISOLATION} {asked} {settings} -c search_path={schema}",
     }
     engine = create_engine(
         url.set(drivername="postgresql+psycopg", query=query),
         connect_args={name: value for name, value in arguments.items() if name not in query},
         hide_parameters=True,
-        isolation_level="READ COMMITTED",
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
         pool_timeout=WAIT_S,

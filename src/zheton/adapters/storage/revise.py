@@ -21,6 +21,7 @@ TABLES = {
     "audit": "audit_tables:metadata",
     "clearing": "clearing:METADATA",
     "issuer": "issuer:METADATA",
+    "receipt": "receipt:metadata",
     "vault": "vault_tables:metadata",
     "wallet": "wallet:METADATA",
 }

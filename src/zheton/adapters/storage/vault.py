@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 
@@ -81,15 +82,21 @@ class SqlVault:
             return [read_journalled(row) for row in rows]
 
     def reversals_due(self, count: int) -> list[Journalled]:
-        """Debits whose issuer has to hear of their reversal, at most `count`."""
+        """Debits whose issuer has to hear of their reversal, the oldest first."""
         return self._lines("reversal_due", count)
 
-    def pending(self, count: int) -> list[Journalled]:
-        """Debits without an outcome, at most `count`."""
-        return self._lines("state = 'pending'", count)
+    def pending(self, count: int, before: datetime, mark: str) -> list[Journalled]:
+        """Debits without an outcome that are older, or whose ids begin with `mark` (not "")."""
+        return self._lines(
+            "state = 'pending' AND (received_ms < :before"
+            " OR (:mark != '' AND substr(debit, 1, length(:mark)) = :mark))",
+            count,
+            before=to_ms(before),
+            mark=mark,
+        )
 
     def untold(self, count: int) -> list[tuple[str, Journalled]]:
-        """Outcomes that the wallet has not heard of, each with its enrolment, at most `count`."""
+        """Outcomes that the wallet has not heard of, each with its enrolment, the oldest first."""
         with self._database.reading() as connection:
             rows = connection.execute(_UNTOLD, {"count": count}).mappings()
             return [(row["enrolment"], read_journalled(row)) for row in rows]
@@ -117,10 +124,12 @@ class SqlVault:
             found = tx.enrolment(enrolment)
             return sum(batch.left for batch in tx.batches_of(found[0])) if found else 0
 
-    def _lines(self, condition: str, count: int) -> list[Journalled]:
-        statement = text(f"SELECT * FROM debit WHERE {condition} LIMIT :count")  # noqa: S608
+    def _lines(self, condition: str, count: int, **values: Any) -> list[Journalled]:
+        statement = text(
+            f"SELECT * FROM debit WHERE {condition} ORDER BY received_ms LIMIT :count"  # noqa: S608
+        )
         with self._database.reading() as connection:
-            rows = connection.execute(statement, {"count": count}).mappings()
+            rows = connection.execute(statement, {"count": count, **values}).mappings()
             return [read_journalled(row) for row in rows]
 
 

@@ -93,7 +93,7 @@ UNTOLD = """
 SELECT d.*, b.enrolment FROM debit AS d
 JOIN batch AS b ON b.bucket = d.bucket AND b.bin = d.bin AND b.batch = d.number_index / 64
 WHERE NOT d.told AND d.state NOT IN ('pending', 'blocked') AND b.generation = d.generation
-LIMIT :count
+ORDER BY d.received_ms LIMIT :count
 """
 
 # Every column of `debit` by name; a line that is there already stays as it is.
@@ -126,7 +126,8 @@ UPDATE batch SET given = given + 1
 WHERE (bucket, bin, batch) = (
   SELECT bucket, bin, batch FROM batch
   WHERE bucket = :bucket AND enrolment = :enrolment AND channel = 'online'
-    AND status IN ('offered', 'active') AND given < 64 AND until_ms > :now LIMIT 1)
-  AND given < 64
+    AND status IN ('offered', 'active') AND given < 64 AND until_ms > :now
+  ORDER BY bin, batch LIMIT 1)
+  AND status IN ('offered', 'active') AND given < 64
 RETURNING *
 """

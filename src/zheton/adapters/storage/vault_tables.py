@@ -175,13 +175,15 @@ debit = Table(
 )
 
 # What background work looks for is rare among the lines; each index has the words of its query.
-_REVERSAL_DUE, _UNTOLD, _PENDING = text("reversal_due"), text("NOT told"), text("state = 'pending'")
+# They are looked for in all buckets at once, the oldest first.
+_REVERSAL_DUE, _PENDING = text("reversal_due"), text("state = 'pending'")
+_UNTOLD = text("NOT told AND state NOT IN ('pending', 'blocked')")
 Index(
     "debit_reversal_due",
-    debit.c.bucket,
+    debit.c.received_ms,
     sqlite_where=_REVERSAL_DUE,
     postgresql_where=_REVERSAL_DUE,
 )
-Index("debit_untold", debit.c.bucket, sqlite_where=_UNTOLD, postgresql_where=_UNTOLD)
-Index("debit_pending", debit.c.bucket, sqlite_where=_PENDING, postgresql_where=_PENDING)
+Index("debit_untold", debit.c.received_ms, sqlite_where=_UNTOLD, postgresql_where=_UNTOLD)
+Index("debit_pending", debit.c.received_ms, sqlite_where=_PENDING, postgresql_where=_PENDING)
 Index("debit_of_number", debit.c.bucket, debit.c.bin, debit.c.number_index)

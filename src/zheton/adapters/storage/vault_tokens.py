@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from zheton.adapters.storage import audit_append
 from zheton.adapters.storage import vault_sqlite as sql
+from zheton.adapters.storage.interrupted import OvertakenError
 from zheton.adapters.storage.vault_rows import read_batch, read_card, read_enrolment, to_ms
 from zheton.adapters.storage.vault_tables import (
     batch,
@@ -286,7 +288,13 @@ class TokenTx:
         )
 
     def _insert(self, table: Table, **values: Any) -> None:
-        self.connection.execute(insert(table), values)
+        try:
+            self.connection.execute(insert(table), values)
+        except IntegrityError as error:
+            # The driver's text would carry the row.
+            raise OvertakenError(
+                f"The vault has this already, among its rows of {table.name}; nothing was kept."
+            ) from error.__cause__
 
     def _device(self, condition: ColumnElement[bool]) -> RegisteredDevice | None:
         row = self._one(select(device).where(condition))

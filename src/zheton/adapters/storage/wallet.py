@@ -30,8 +30,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from zheton.adapters.storage.database import Database
+from zheton.adapters.storage.interrupted import OvertakenError
 from zheton.core.debit import DebitState
-from zheton.core.errors import ConflictError
 from zheton.core.money import Money, currency
 from zheton.core.token.domain import Device as DeviceClass
 from zheton.core.token.lifecycle import CardStatus
@@ -295,7 +295,7 @@ class Transaction:
             self._connection.execute(insert(table), row)
         except IntegrityError as error:
             # The driver's text would carry the row.
-            raise ConflictError(
+            raise OvertakenError(
                 f"The wallet has this already, among its {table.name}; nothing was kept."
             ) from error.__cause__
 

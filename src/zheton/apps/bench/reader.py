@@ -17,7 +17,7 @@ from threading import Lock, Thread
 from types import TracebackType
 from typing import Self, TypeVar
 
-from zheton.adapters.clock import SystemClock
+from zheton.adapters.clock import Clock
 from zheton.adapters.pcsc import PcscCard, Reader, readers
 from zheton.adapters.vpcd import ATR_CONTACTLESS, Events, VirtualCard
 from zheton.core.errors import UnreachableError
@@ -50,7 +50,7 @@ def why_no_reader() -> str | None:
 class BandReader:
     """A service with one virtual reader, and an element as the card in it."""
 
-    def __init__(self, element: Element, turn: Lock, clock: SystemClock, folder: Path) -> None:
+    def __init__(self, element: Element, turn: Lock, clock: Clock, folder: Path) -> None:
         """`turn` is held by whoever speaks to the element, which takes one caller at a time."""
         self._element, self._turn, self._clock, self._folder = element, turn, clock, folder
         self._link = Link(Protocol.T1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from zheton.adapters import ipm
-from zheton.adapters.clock import SystemClock
+from zheton.adapters.clock import Clock
 from zheton.apps.nodes.acquirer import AcquirerNode
 from zheton.apps.nodes.issuer import IssuerNode
 from zheton.apps.trace import Trace
@@ -37,7 +37,7 @@ class BackOffice:
     clearing: ClearingStore
     issuer: IssuerNode
     trace: Trace
-    clock: SystemClock
+    clock: Clock
 
     async def close_day(self, day: date) -> list[ClearedFile]:
         """Present, clear, post and settle everything that was approved up to a day."""

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from zheton.adapters.app_key import fresh_app_key, open_for_app, public_part
-from zheton.adapters.clock import SystemClock
+from zheton.adapters.clock import Clock
 from zheton.adapters.http_tsp import ask, error_of
 from zheton.adapters.secret_file import write_private
 from zheton.apps.companion import Companion, Owner, Synced, entry_form
@@ -41,7 +41,7 @@ class Phone:
 
     def __init__(
         self, name: str, wallet: httpx.Client, account: Account, band: Band, trace: Trace,
-        clock: SystemClock,
+        clock: Clock,
     ) -> None:  # fmt: skip
         self.name, self.band, self.account = name, band, account
         self._wallet, self._trace, self._clock = wallet, trace, clock
@@ -139,7 +139,7 @@ def _reference(card: dict[str, Any]) -> bytes:
 
 
 def open_phone(
-    name: str, folder: Path, wallet: httpx.Client, band: Band, trace: Trace, clock: SystemClock
+    name: str, folder: Path, wallet: httpx.Client, band: Band, trace: Trace, clock: Clock
 ) -> Phone:
     """The phone of a person; a new one is signed up at the wallet, with its band."""
     path = folder / f"{name}.json"

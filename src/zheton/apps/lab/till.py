@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from zheton.adapters.clock import SystemClock
+from zheton.adapters.clock import Clock
 from zheton.adapters.entropy import SystemEntropy
 from zheton.adapters.terminal_file import load_terminal
 from zheton.apps.nodes.acquirer import AcquirerNode, Sold
@@ -29,9 +29,7 @@ class Paid:
 class TracedCard:
     """A band in the field of a till, with everything between them recorded."""
 
-    def __init__(
-        self, element: Element, trace: Trace, clock: SystemClock, interface: Interface
-    ) -> None:
+    def __init__(self, element: Element, trace: Trace, clock: Clock, interface: Interface) -> None:
         self._element, self._trace, self._clock = element, trace, clock
         self._interface = interface
         self._reader = "terminal" if interface is Interface.NFC else "companion"
@@ -52,7 +50,7 @@ class Counter:
 
     acquirer: AcquirerNode
     trace: Trace
-    clock: SystemClock
+    clock: Clock
     entropy: SystemEntropy
 
     def present(self, element: Element, till: Till, amount: Money) -> Outcome:

@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
-from zheton.adapters.clock import SystemClock
+from zheton.adapters.clock import Clock
+from zheton.adapters.storage.interrupted import repeated
 from zheton.adapters.tcp.link import IsoLink
 from zheton.apps.grouping import Grouper
 from zheton.core.emv import tags, tlv
@@ -20,6 +24,9 @@ from zheton.roles.acquirer.state import Acquirer, Record, Sale, Status
 
 ANSWER_TIMEOUT_S = 10.0
 REVERSAL_EVERY_S = 2.0
+# So much later nobody waits for an answer any more, not even behind a database that is away.
+ABANDONED = timedelta(seconds=3 * ANSWER_TIMEOUT_S)
+Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +47,7 @@ class AcquirerNode:
     """One acquirer with one link to the network."""
 
     def __init__(
-        self, acquirer: Acquirer, store: AcquirerStore, link: IsoLink, clock: SystemClock
+        self, acquirer: Acquirer, store: AcquirerStore, link: IsoLink, clock: Clock
     ) -> None:
         self.acquirer, self.store, self.link = acquirer, store, link
         self._clock = clock
@@ -52,12 +59,10 @@ class AcquirerNode:
 
     async def start(self) -> None:
         """Connect, give up what was in flight when this acquirer last stopped, and reverse it."""
-        loop = asyncio.get_running_loop()
-        while await loop.run_in_executor(self._thread, abandon, self._clock.now(), self.store):
-            pass
+        await self._give_up(self._clock.now())
         await self.link.start()
         self._due.set()
-        self._reversals = loop.create_task(self._reverse())
+        self._reversals = asyncio.get_running_loop().create_task(self._reverse())
 
     async def close(self) -> None:
         """End the link and the background work."""
@@ -80,32 +85,46 @@ class AcquirerNode:
         return Sold(record, _tag_91(response))
 
     def _sell(self, group: Sequence[Sale]) -> list[Message]:
-        return sell(group, self.acquirer, self.store, self._clock.now())
+        return repeated(partial(sell, group, self.acquirer, self.store, self._clock.now()))
 
     def _complete(self, outcomes: Sequence[tuple[str, Message | None]]) -> list[Record]:
-        return complete(outcomes, self.store)
+        return repeated(partial(complete, outcomes, self.store))
+
+    async def _journal(self, work: Callable[[], Result]) -> Result:
+        """Do the work of one transaction in the journal's thread, again where it was ended."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, partial(repeated, work))
+
+    async def _give_up(self, before: datetime) -> None:
+        """Have those sales reversed that were sent before a moment and got no outcome."""
+        while await self._journal(partial(abandon, before, self.store)):
+            self._due.set()
 
     async def _reverse(self) -> None:
         """Send what has to be reversed until the network has confirmed it."""
-        loop = asyncio.get_running_loop()
         while True:
             # Not wait_for: Python 3.11's loses a cancellation that comes together with the event.
             with suppress(TimeoutError):
                 async with asyncio.timeout(REVERSAL_EVERY_S):
                     await self._due.wait()
             self._due.clear()
-            due = await loop.run_in_executor(
-                self._thread, reversals_due, self.store, self._clock.now()
-            )
-            answers = await asyncio.gather(
-                *(self.link.request(message, ANSWER_TIMEOUT_S) for message in due),
-                return_exceptions=True,
-            )
-            heard = [answer for answer in answers if isinstance(answer, Message)]
-            if len(heard) < len(due):
-                _log.warning("%d reversals were not answered yet", len(due) - len(heard))
-            if heard:
-                await loop.run_in_executor(self._thread, reversals_answered, heard, self.store)
+            try:
+                await self._reverse_due()
+            except UnreachableError as error:  # the journal's database is away
+                _log.warning("put off: %s", error)
+
+    async def _reverse_due(self) -> None:
+        await self._give_up(self._clock.now() - ABANDONED)
+        due = await self._journal(partial(reversals_due, self.store, self._clock.now()))
+        answers = await asyncio.gather(
+            *(self.link.request(message, ANSWER_TIMEOUT_S) for message in due),
+            return_exceptions=True,
+        )
+        heard = [answer for answer in answers if isinstance(answer, Message)]
+        if len(heard) < len(due):
+            _log.warning("%d reversals were not answered yet", len(due) - len(heard))
+        if heard:
+            await self._journal(partial(reversals_answered, heard, self.store))
 
 
 def _tag_91(response: Message | None) -> bytes:

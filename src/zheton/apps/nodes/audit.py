@@ -4,7 +4,7 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from zheton.adapters.clock import SystemClock
+from zheton.adapters.clock import Clock
 from zheton.core.errors import ZhetonError
 from zheton.core.token.audit.checkpoint import Checkpoint
 from zheton.roles.tsp.audit import Auditor, checkpoint
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 class Checkpointer:
     """Signs a checkpoint every so many seconds or entries, in a thread beside the debits'."""
 
-    def __init__(self, auditor: Auditor, clock: SystemClock) -> None:
+    def __init__(self, auditor: Auditor, clock: Clock) -> None:
         self._auditor, self._clock = auditor, clock
         self._last: Checkpoint | None = None
         self._task: asyncio.Task[None] | None = None

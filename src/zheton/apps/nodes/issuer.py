@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from zheton.adapters.clock import SystemClock
+from zheton.adapters.clock import Clock
+from zheton.adapters.storage.interrupted import repeated
 from zheton.adapters.tcp.server import IsoServer, Peer, ServerLimits
 from zheton.apps.grouping import GROUP_MAX, QUEUE_MAX, Grouper
 from zheton.core.clearing import ClearingFile, SettlementReport
@@ -27,7 +29,7 @@ class IssuerNode:
         bank: Bank,
         store: IssuerStore,
         messenger: Messenger,
-        clock: SystemClock,
+        clock: Clock,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -65,4 +67,5 @@ class IssuerNode:
             return answer(message, RESPONSE_CODE[Reason.OVERLOADED], "", "")
 
     def _handle(self, group: Sequence[Message]) -> list[Message]:
-        return handle(group, self.bank, self.store, self._messenger, self._clock.now())
+        now = self._clock.now()
+        return repeated(partial(handle, group, self.bank, self.store, self._messenger, now))

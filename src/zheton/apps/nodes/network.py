@@ -5,8 +5,12 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from typing import TypeVar
 
-from zheton.adapters.clock import SystemClock
+from zheton.adapters.clock import Clock
+from zheton.adapters.storage.interrupted import repeated
 from zheton.adapters.tcp.link import IsoLink
 from zheton.adapters.tcp.server import IsoServer, Peer, ServerLimits
 from zheton.apps.grouping import Grouper
@@ -30,6 +34,10 @@ from zheton.roles.network.reverse import reverse
 from zheton.roles.network.state import Answer, Forward, Step, Switch, Wait
 
 ISSUER_TIMEOUT_S = 5.0
+# So much later than the issuer may answer nobody works on a debit any more: not a process that
+# waits for its database, and not one whose clock goes a little wrong.
+GRACE_S = 10.0
+ABANDONED = timedelta(seconds=ISSUER_TIMEOUT_S + GRACE_S)
 BACKGROUND_EVERY_S = 1.0
 WAIT_EVERY_S = 0.05
 GROUP_MAX = 200
@@ -40,22 +48,23 @@ _DEBITS, _REVERSALS = ("0100", "0101"), ("0400", "0401")
 REVERSAL_SETTLED = frozenset({"00", "25"})
 _log = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
 Tell = Callable[[Sequence[tuple[str, Journalled]]], None]
 
 
 class NetworkNode:
     """One network process, with the issuer at the end of a link.
 
-    A vault has one network process: what its journal has as pending at a start is taken for left
-    over from a crash (`abandon`), and of two processes each would time out the other's debits. The
-    lock on the role of a data folder sees to it.
+    A vault may have several. What one of them leaves pending when it dies any other times out once
+    it is old (`ABANDONED`); it does so itself, at once, when it starts again under the same mark.
+    All that they have to agree on is in the vault; memory only saves looks at it.
     """
 
     def __init__(
         self,
         switch: Switch,
         issuer: IsoLink,
-        clock: SystemClock,
+        clock: Clock,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -81,16 +90,16 @@ class NetworkNode:
 
     async def start(self) -> None:
         """Time out what a crash left open, connect to the issuer, listen."""
-        loop = asyncio.get_running_loop()
-        while await loop.run_in_executor(self._thread, abandon, self.switch, GROUP_MAX):
-            pass
+        await self._give_up(own=True)
         await self.issuer_line.start()
         await self.server.start()
+        loop = asyncio.get_running_loop()
         self._background = [
             loop.create_task(self._again_and_again(wake, work))
             for wake, work in (
                 (self._reversals_wake, self._reverse_at_issuer),
                 (self._wake, self._tell_wallet),
+                (asyncio.Event(), self._give_up),
             )
         ]
 
@@ -123,9 +132,7 @@ class NetworkNode:
             self._requests -= 1
 
     async def _undo(self, message: Message) -> Message:
-        response = await asyncio.get_running_loop().run_in_executor(
-            self._thread, reverse, self.switch, message, self._clock.now()
-        )
+        response = await self._journal(partial(reverse, self.switch, message, self._clock.now()))
         self._reversals_wake.set()
         self._wake.set()
         return response
@@ -175,7 +182,19 @@ class NetworkNode:
         return authorise(self.switch, group, self._clock.now())
 
     def _complete(self, group: Sequence[Answered]) -> list[Message]:
-        return complete(self.switch, group, self._clock.now())
+        return repeated(partial(complete, self.switch, group, self._clock.now()))
+
+    async def _journal(self, work: Callable[[], Result]) -> Result:
+        """Do the work of one transaction in the journal's thread, again where it was ended."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, partial(repeated, work))
+
+    async def _give_up(self, *, own: bool = False) -> None:
+        """Time out debits that nobody brings to their end; `own`: those of this switch at once."""
+        before = self._clock.now() - ABANDONED
+        given_up = partial(abandon, self.switch, GROUP_MAX, before, own=own)
+        while await self._journal(given_up):
+            self._reversals_wake.set()
 
     async def _again_and_again(
         self, wake: asyncio.Event, work: Callable[[], Awaitable[None]]
@@ -199,8 +218,7 @@ class NetworkNode:
                 await asyncio.sleep(BACKGROUND_EVERY_S)
 
     async def _reverse_at_issuer(self) -> None:
-        loop = asyncio.get_running_loop()
-        due = await loop.run_in_executor(self._thread, reversals_due, self.switch, GROUP_MAX)
+        due = await self._journal(partial(reversals_due, self.switch, GROUP_MAX))
         undone = await asyncio.gather(*map(self._reverse_one, due), return_exceptions=True)
         failed = [each for each in undone if isinstance(each, Exception)]
         if failed:  # the others are done all the same; these are asked again
@@ -208,25 +226,22 @@ class NetworkNode:
             raise UnreachableError(f"{len(failed)} reversals are not confirmed ({kinds}).")
 
     async def _reverse_one(self, line: Journalled) -> None:
-        loop = asyncio.get_running_loop()
-        message = await loop.run_in_executor(
-            self._thread, reversal_message, self.switch, line, self._clock.now()
+        message = await self._journal(
+            partial(reversal_message, self.switch, line, self._clock.now())
         )
         response = await self.issuer.request(message, ISSUER_TIMEOUT_S)
         if response.text(39) in REVERSAL_SETTLED:
-            await loop.run_in_executor(self._thread, reversal_heard, self.switch, line)
+            await self._journal(partial(reversal_heard, self.switch, line))
         else:
             _log.warning("the issuer refused a reversal: %s", response.text(39))
 
     async def _tell_wallet(self) -> None:
         if self._tell is None:
             return
-        loop = asyncio.get_running_loop()
-        journal = self.switch.journal
-        untold = await loop.run_in_executor(self._thread, journal.untold, GROUP_MAX)
+        untold = await self._journal(partial(self.switch.journal.untold, GROUP_MAX))
         if untold:
-            await loop.run_in_executor(self._slow, self._tell, untold)
-            await loop.run_in_executor(self._thread, self._mark_told, [line for _, line in untold])
+            await asyncio.get_running_loop().run_in_executor(self._slow, self._tell, untold)
+            await self._journal(partial(self._mark_told, [line for _, line in untold]))
 
     def _mark_told(self, lines: Sequence[Journalled]) -> None:
         with self.switch.journal.transaction() as tx:

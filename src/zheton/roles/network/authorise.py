@@ -7,6 +7,7 @@ Debits of one card share no transaction (`take`), so they take turns.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from zheton.core.debit import Admitted, Debit, DebitState, Journalled
 from zheton.core.decline import Decline, Reason
@@ -24,7 +25,7 @@ def authorise(on: Switch, requests: Sequence[Message], now: datetime) -> list[St
     """One step a request, in order."""
     steps, admitted = _judged(on, requests, now)
     for turn in _turns(admitted):
-        outcomes = take(on, [admitted[i] for i in turn], now)
+        outcomes = on.again(partial(take, on, [admitted[i] for i in turn], now))
         for i, outcome in zip(turn, outcomes, strict=True):
             steps[i] = _step(on, requests[i], admitted[i], outcome)
     return [steps[i] for i in range(len(requests))]
@@ -42,7 +43,8 @@ def _judged(
             steps[i] = _declined(request, read)
         else:
             debits[i] = read
-    known = on.journal.seen([(debit.at.bucket, debit.repeat_key) for debit in debits.values()])
+    keys = [(debit.at.bucket, debit.repeat_key) for debit in debits.values()]
+    known = on.again(partial(on.journal.seen, keys))
     for i, debit in debits.items():
         line = known.get(debit.repeat_key)
         if line is not None and line.state is not DebitState.BLOCKED:
@@ -51,7 +53,7 @@ def _judged(
             steps[i] = _declined(requests[i], stale)
     fresh = {i: debit for i, debit in debits.items() if i not in steps}
     admitted: dict[int, Admitted] = {}
-    verdicts = on.tokens.examine(list(fresh.values()), now)
+    verdicts = on.again(partial(on.tokens.examine, list(fresh.values()), now))
     for (i, debit), verdict in zip(fresh.items(), verdicts, strict=True):
         # A debit whose reversal came first is declined whatever it proves, but its number burns.
         refusal = _REVERSED if debit.repeat_key in known else None

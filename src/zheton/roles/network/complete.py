@@ -10,6 +10,7 @@ from zheton.core.iso8583.message import Message
 from zheton.core.token.audit.entry import Purpose
 from zheton.roles.network.answer import issuer_reversal, stored_answer
 from zheton.roles.network.opening import opening
+from zheton.roles.network.ports import JournalTx
 from zheton.roles.network.state import Forward, Switch
 
 APPROVED = "00"
@@ -35,11 +36,7 @@ def complete(on: Switch, group: Sequence[Answered], now: datetime) -> list[Messa
     """
     lines = [_outcome(on, answered) for answered in group]
     with on.journal.transaction() as tx:
-        finished = tx.finish(lines)
-        for line in lines:
-            if line.debit in finished and line.state is DebitState.TIMED_OUT:
-                tx.want_reversal(line, due=True)
-                tx.give_back(line)
+        finished = _give_up(tx, lines)
         overtaken = [line for line in lines if line.debit not in finished]
         journal = tx.seen([(line.at.bucket, line.repeat_key) for line in overtaken])
     return [
@@ -48,17 +45,31 @@ def complete(on: Switch, group: Sequence[Answered], now: datetime) -> list[Messa
     ]
 
 
-def abandon(on: Switch, count: int) -> int:
-    """After a crash: time out debits that were under way, at most `count`; how many there were."""
-    stale = on.journal.pending(count)
-    lines = [_timed_out(line) for line in stale]
+def abandon(on: Switch, count: int, before: datetime, *, own: bool = False) -> int:
+    """Time out debits that nobody brings to their end, at most `count`; how many there were.
+
+    Those are whatever came `before` a moment, whichever process has journalled it: longer ago than
+    an issuer may take. A process that begins names its `own` as well, which a crash has left. One
+    that still works on such a debit finds it timed out and answers so (`complete`).
+    """
+    mark = on.mark.hex() if own else ""
+    lines = [_timed_out(line) for line in on.journal.pending(count, before, mark)]
     with on.journal.transaction() as tx:
-        finished = tx.finish(lines)
-        for line in lines:
-            if line.debit in finished:
-                tx.want_reversal(line, due=True)
-                tx.give_back(line)
+        _give_up(tx, lines)
     return len(lines)
+
+
+def _give_up(tx: JournalTx, lines: Sequence[Journalled]) -> set[str]:
+    """Finish lines, the timed-out ones with a reversal; the ids of those that were pending."""
+    finished = tx.finish(lines)
+    given_up = [
+        line for line in lines if line.debit in finished and line.state is DebitState.TIMED_OUT
+    ]
+    # One order of cards over all processes, or two of them could wait for each other.
+    for line in sorted(given_up, key=lambda line: line.card):
+        tx.want_reversal(line, due=True)
+        tx.give_back(line)
+    return finished
 
 
 def reversals_due(on: Switch, count: int) -> list[Journalled]:

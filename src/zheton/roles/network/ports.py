@@ -1,14 +1,23 @@
 """What the network needs of the world."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from zheton.core.debit import Admitted, Debit, Journalled, Location, RevealedCard
 from zheton.core.decline import Decline
 from zheton.core.token.audit.entry import Resolution
 from zheton.core.token.domain import Counted
+
+Result = TypeVar("Result")
+
+
+class Again(Protocol):
+    """Does the work of one transaction, and does it again where the database ended it."""
+
+    def __call__(self, work: Callable[[], Result], /) -> Result:
+        """What the work returned in the end."""
 
 
 class Tokens(Protocol):
@@ -96,10 +105,13 @@ class Journal(Protocol):
         """The debits that a number made, the newest last."""
 
     def reversals_due(self, count: int) -> list[Journalled]:
-        """Debits whose issuer has to hear of their reversal."""
+        """Debits whose issuer has to hear of their reversal, the oldest first."""
 
     def untold(self, count: int) -> list[tuple[str, Journalled]]:
-        """Outcomes that the wallet has not heard of, each with the enrolment it concerns."""
+        """Outcomes that the wallet has not heard of, each with its enrolment, the oldest first."""
 
-    def pending(self, count: int) -> list[Journalled]:
-        """Debits without an outcome: after a crash, those that were under way."""
+    def pending(self, count: int, before: datetime, mark: str) -> list[Journalled]:
+        """Debits without an outcome that came before a moment or bear a mark, the oldest first.
+
+        `mark` is what ids of debits begin with that one switch journalled; "" stands for none.
+        """

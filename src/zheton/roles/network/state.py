@@ -1,12 +1,12 @@
 """What the network owns: the steps of a debit, and what its verbs need of the world."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from zheton.core.debit import Admitted, Journalled
 from zheton.core.decline import Decline
 from zheton.core.iso8583.message import Message
-from zheton.roles.network.ports import Entropy, Journal, Tokens
+from zheton.roles.network.ports import Again, Entropy, Journal, Result, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,23 @@ class Wait:
 Step = Answer | Forward | Wait
 
 
+def once(work: Callable[[], Result], /) -> Result:
+    """`Again` for a database that ends no transactions."""
+    return work()
+
+
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """What the network's verbs need of the world, put together once."""
+    """What the network's verbs need of the world, put together once.
+
+    Several processes may be switches of one vault. `mark` is what the ids of one's debits begin
+    with: nobody else has it while this one runs, and this one has it again after a crash.
+    """
 
     tokens: Tokens
     journal: Journal
     entropy: Entropy
     requestors: Mapping[str, str]  # network -> token requestor id
     who: str = "network"  # the party and its process, as the detokenisation log calls them
+    again: Again = once
+    mark: bytes = b""

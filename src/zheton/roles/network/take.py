@@ -49,6 +49,7 @@ class Lost:
     decline: Decline
 
 
+ID_BYTES = 16
 Outcome = Taken | Refused | Known | Lost
 _LOST = Lost(Decline(Reason.REPLAY, "This number has been used: it pays once."))
 
@@ -122,7 +123,7 @@ def _opened(tokens: Tokens, admitted: Admitted) -> RevealedCard | Decline:
 def _line(on: Switch, admitted: Admitted, refusal: Decline | None, now: datetime) -> Journalled:
     debit = admitted.debit
     return Journalled(
-        debit=on.entropy.take(16).hex(),
+        debit=(on.mark + on.entropy.take(ID_BYTES - len(on.mark))).hex(),
         repeat_key=debit.repeat_key,
         digest=debit.digest,
         at=debit.at,

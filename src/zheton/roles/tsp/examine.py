@@ -49,7 +49,8 @@ def examine(
     ]
     if guessing:
         with vault.transaction() as tx:
-            for i in guessing:
+            # One order over all processes, or two of them could wait for each other.
+            for i in sorted(guessing, key=lambda i: (debits[i].at.bucket, debits[i].at.index)):
                 at = debits[i].at
                 if not tx.use_code_try(at, leases[at].batch.generation, CODE_TRIES):
                     text = "Three codes were tried: this number has ended."

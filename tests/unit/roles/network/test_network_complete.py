@@ -1,6 +1,7 @@
 """What the issuer said, or did not say, and what becomes of it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
@@ -160,6 +161,23 @@ def test_a_debit_that_was_reversed_meanwhile_is_not_approved(bench: VaultBench) 
     assert encode(DIALECT, again.message) == encode(DIALECT, sent)
 
 
+def test_what_another_process_left_is_timed_out_once_it_is_old(bench: VaultBench) -> None:
+    (step,) = forward(bench, bench.at_till(bench.leased()))
+    other = VaultBench(bench.database, seed=2, mark=b"away")
+    assert abandon(other.switch, 9, NOW, own=True) == 0
+    assert line(bench, step).state is DebitState.PENDING
+    assert abandon(other.switch, 9, NOW + timedelta(milliseconds=1)) == 1
+    assert line(bench, step).state is DebitState.TIMED_OUT
+    assert finish(bench, step, approval(step.message)).text(39) == "91"
+    assert len(due(bench)) == 1
+
+
+def test_a_process_that_has_no_mark_gives_up_nothing_young(bench: VaultBench) -> None:
+    nameless = VaultBench(bench.database, seed=2, mark=b"")
+    forward(nameless, bench.at_till(bench.leased()))
+    assert abandon(nameless.switch, 9, NOW, own=True) == 0
+
+
 def test_an_outcome_that_comes_twice_is_answered_by_the_first(bench: VaultBench) -> None:
     (step,) = forward(bench, bench.at_till(bench.leased()))
     first = finish(bench, step, approval(step.message))
@@ -173,7 +191,7 @@ def test_after_a_crash_what_was_open_is_timed_out_and_reversed(bench: VaultBench
     approved, *open_ones = forward(bench, *(bench.at_till(batch, place) for place in range(4)))
     finish(bench, approved, approval(approved.message))
     restarted = VaultBench(bench.database, seed=2)
-    assert [abandon(restarted.switch, 2) for _ in range(3)] == [2, 1, 0]
+    assert [abandon(restarted.switch, 2, NOW, own=True) for _ in range(3)] == [2, 1, 0]
     assert {found.debit for found, _ in due(restarted)} == {s.line.debit for s in open_ones}
     assert line(restarted, approved).state is DebitState.APPROVED
     for step in open_ones:

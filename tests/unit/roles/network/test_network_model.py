@@ -105,7 +105,7 @@ class Switching:
     def crash(self) -> None:
         """The switch starts again: what was open is timed out; late answers still come."""
         count = self.choice.randint(1, 2)
-        assert abandon(self.bench.switch, count) <= count
+        assert abandon(self.bench.switch, count, NOW, own=True) <= count
 
     def _hear(self, each: Asked, message: Message) -> None:
         code = message.text(39)

@@ -117,14 +117,16 @@ class Bank:
 class VaultBench:
     """A vault, its token service and a switch on one database."""
 
-    def __init__(self, database: Database, rules: Rules = RULES, seed: int = 1) -> None:
+    def __init__(
+        self, database: Database, rules: Rules = RULES, seed: int = 1, mark: bytes = b"here"
+    ) -> None:
         self.database, self.rules, self.bank = database, rules, Bank()
         self.vault = SqlVault(database)
         self.keys, self.entropy = make_keys(), SeededEntropy(seed)
         self.desk = TokenDesk(self.keys, self.vault, self.bank, rules, self.entropy, AppSeal())
         self.tokens = TokenService(self.keys, self.vault, rules)
         requestors = {scheme.name: scheme.token_requestor_id for scheme in rules.schemes}
-        self.switch = Switch(self.tokens, self.vault, self.entropy, requestors)
+        self.switch = Switch(self.tokens, self.vault, self.entropy, requestors, mark=mark)
         self._stan = count(1)
         with self.vault.transaction() as tx:
             if tx.device(BAND.id) is None:

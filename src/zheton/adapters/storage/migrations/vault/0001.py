@@ -117,7 +117,7 @@ def upgrade() -> None:
     op.create_index(
         "debit_pending",
         "debit",
-        ["bucket"],
+        ["received_ms"],
         unique=False,
         sqlite_where=sa.text("state = 'pending'"),
         postgresql_where=sa.text("state = 'pending'"),
@@ -125,7 +125,7 @@ def upgrade() -> None:
     op.create_index(
         "debit_reversal_due",
         "debit",
-        ["bucket"],
+        ["received_ms"],
         unique=False,
         sqlite_where=sa.text("reversal_due"),
         postgresql_where=sa.text("reversal_due"),
@@ -133,10 +133,10 @@ def upgrade() -> None:
     op.create_index(
         "debit_untold",
         "debit",
-        ["bucket"],
+        ["received_ms"],
         unique=False,
-        sqlite_where=sa.text("NOT told"),
-        postgresql_where=sa.text("NOT told"),
+        sqlite_where=sa.text("NOT told AND state NOT IN ('pending', 'blocked')"),
+        postgresql_where=sa.text("NOT told AND state NOT IN ('pending', 'blocked')"),
     )
     op.create_table(
         "device",
@@ -194,8 +194,8 @@ def downgrade() -> None:
     op.drop_index(
         "debit_untold",
         table_name="debit",
-        sqlite_where=sa.text("NOT told"),
-        postgresql_where=sa.text("NOT told"),
+        sqlite_where=sa.text("NOT told AND state NOT IN ('pending', 'blocked')"),
+        postgresql_where=sa.text("NOT told AND state NOT IN ('pending', 'blocked')"),
     )
     op.drop_index(
         "debit_reversal_due",
