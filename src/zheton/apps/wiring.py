@@ -68,6 +68,7 @@ class Installation:
     entropy: SystemEntropy = field(default_factory=SystemEntropy)
     passphrase: Passphrase = field(default_factory=AskedPassphrase)
     database: str = field(default="", repr=False)  # a URL that may hold a password
+    _databases: list[Database] = field(default_factory=list, init=False, repr=False)
 
     @cached_property
     def schemes(self) -> Schemes:
@@ -116,7 +117,7 @@ class Installation:
     @property
     def vault_exists(self) -> bool:
         """Whether somebody has made a vault here."""
-        return (self.data / "vault.db").exists()
+        return self.key_file.exists() and self._is_there("vault.db")
 
     @cached_property
     def audit_log(self) -> SqlAuditLog:
@@ -254,8 +255,15 @@ class Installation:
         with closing(self._database(party)) as database:
             return not database.is_empty()
 
+    def close(self) -> None:
+        """Close every database; what is asked for afterwards connects anew."""
+        for database in self._databases:
+            database.close()
+
     def _database(self, name: str) -> Database:
-        return Database(self.place(name))
+        database = Database(self.place(name))
+        self._databases.append(database)
+        return database
 
     def place(self, party: str) -> str:
         """The URL of a party's database: a file of the folder, or where `database` says."""
