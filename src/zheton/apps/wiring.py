@@ -117,7 +117,7 @@ class Installation:
     @property
     def vault_exists(self) -> bool:
         """Whether somebody has made a vault here."""
-        return self.key_file.exists() and self._is_there("vault.db")
+        return self._is_there("vault.db")
 
     @cached_property
     def audit_log(self) -> SqlAuditLog:

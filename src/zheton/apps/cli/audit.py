@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from zheton.adapters.audit_files import read_public_keys
+from zheton.apps.cli.options import Data, DatabaseUrl
 from zheton.apps.wiring import DEFAULT_DATA, Installation
 from zheton.core.errors import ConfigurationError, VerificationError
 from zheton.core.token.audit.checkpoint import Checkpoint
@@ -26,7 +27,6 @@ FAULTS_SHOWN = 50
 PROOF_BYTES_MAX = 256 << 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_Data = Annotated[Path, typer.Option("--data", help="The folder of keys and databases.")]
 _Key = Annotated[
     Path | None,
     typer.Option("--key", help="Your copy of audit.public, whose last key the others must follow."),
@@ -34,17 +34,24 @@ _Key = Annotated[
 
 
 @app.command()
-def checkpoint(data: _Data = DEFAULT_DATA) -> None:
+def checkpoint(
+    context: typer.Context, data: Data = DEFAULT_DATA, database: DatabaseUrl = ""
+) -> None:
     """Sign where all chains end now, outside the database; print what can be published."""
-    on = _installation(data)
+    on = _installation(context, data, database)
     newest = sign(on.auditor, on.clock.now())
     typer.echo(_told(newest) if newest else "The log is empty: there is nothing to sign.")
 
 
 @app.command()
-def verify(data: _Data = DEFAULT_DATA, key: _Key = None) -> None:
+def verify(
+    context: typer.Context,
+    data: Data = DEFAULT_DATA,
+    database: DatabaseUrl = "",
+    key: _Key = None,
+) -> None:
     """Hash the whole log again and tell what was changed, and where; status 1 if anything was."""
-    on = _installation(data)
+    on = _installation(context, data, database)
     checkpoints = list(on.checkpoints.read())  # before the entries: they only grow
     written = sum(tip.count for tip in on.audit_log.tips().values())
     if not checkpoints and not written:
@@ -67,12 +74,14 @@ def verify(data: _Data = DEFAULT_DATA, key: _Key = None) -> None:
 
 @app.command()
 def card(
+    context: typer.Context,
     card: Annotated[str, typer.Argument(help="The card's id, 32 hex digits.")],
-    data: _Data = DEFAULT_DATA,
+    data: Data = DEFAULT_DATA,
+    database: DatabaseUrl = "",
     out: Annotated[Path | None, typer.Option(help="Write entries and proof to a file.")] = None,
 ) -> None:
     """Hand out all openings of one card, with the proof that none is missing."""
-    on = _installation(data)
+    on = _installation(context, data, database)
     proof = prove(on.auditor, card, on.clock.now())
     if out is None:
         typer.echo(json.dumps(to_json(proof), indent=1))
@@ -102,11 +111,16 @@ def check_proof(
     _tell(proof)
 
 
-def _installation(data: Path) -> Installation:
-    """A folder that holds a vault; it is not made by looking at it."""
-    on = Installation(data)
+def _installation(context: typer.Context, data: Path, database: str) -> Installation:
+    """A place that holds a vault; it is not made by looking at it."""
+    on = Installation(data, database=database)
+    context.call_on_close(on.close)
     if not on.vault_exists:
-        raise ConfigurationError(f"{data} holds no vault; name another folder with --data.")
+        raise ConfigurationError(
+            f"{data} holds no vault; name another folder with --data."
+            if not database
+            else "This database holds no vault; name another one with --database."
+        )
     return on
 
 

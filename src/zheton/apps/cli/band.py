@@ -7,7 +7,6 @@ wearer does who holds an opened card screen to the till; Enter arms it at any ot
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from threading import Lock, Thread
 from typing import Annotated, Protocol
 
@@ -16,6 +15,7 @@ import typer
 from zheton.adapters import vpcd
 from zheton.adapters.clock import SystemClock
 from zheton.adapters.vpcd import ATR_CONTACT_T0, ATR_CONTACTLESS, Events, VirtualCard
+from zheton.apps.cli.options import Data, DatabaseUrl
 from zheton.apps.lab.people import READER_BAND
 from zheton.apps.wiring import DEFAULT_DATA, Installation, open_band
 from zheton.core.emv import status
@@ -97,7 +97,9 @@ class BandInReader:
 
 
 def band(
-    data: Annotated[Path, typer.Option(help="The data folder.")] = DEFAULT_DATA,
+    context: typer.Context,
+    data: Data = DEFAULT_DATA,
+    database: DatabaseUrl = "",
     name: Annotated[
         str, typer.Option(help="Which band; a new name makes a new one.")
     ] = READER_BAND,
@@ -106,7 +108,9 @@ def band(
     t0: Annotated[bool, typer.Option("--t0", help="Be a T=0 card, for contact readers.")] = False,
 ) -> None:
     """Put the band into a PC/SC virtual reader until Ctrl-C; Enter arms it."""
-    worn = open_band(Installation(data), name)
+    on = Installation(data, database=database)
+    context.call_on_close(on.close)
+    worn = open_band(on, name)
     in_reader = BandInReader(worn.element, SystemClock(), typer.echo, t0=t0)
     atr = ATR_CONTACT_T0 if t0 else ATR_CONTACTLESS
     with VirtualCard(in_reader.answer, in_reader.events, atr=atr, host=host, port=port) as card:

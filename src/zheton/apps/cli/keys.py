@@ -13,6 +13,7 @@ from rich.table import Table
 from zheton.adapters.keys import renewal
 from zheton.adapters.keys.opening import seal as seal_file
 from zheton.adapters.keys.ring import KeyEntry, Purpose
+from zheton.apps.cli.options import Data, DatabaseUrl, PassphraseFile
 from zheton.apps.passphrase import AskedPassphrase
 from zheton.apps.wiring import DEFAULT_DATA, Installation
 from zheton.core.errors import ConfigurationError
@@ -30,11 +31,6 @@ CUSTODIES = {
     "passphrase": "Sealed by a passphrase.",
     "pkcs11": "In a PKCS#11 token: issuer and device masters never leave it.",
 }
-_Data = Annotated[Path, typer.Option(help="The folder of keys and databases.")]
-_PassphraseFile = Annotated[
-    Path | None,
-    typer.Option(help="A file with the passphrase or PIN; else ZHETON_PASSPHRASE, else asked."),
-]
 
 
 class Ciphers(StrEnum):
@@ -61,9 +57,14 @@ _PASS: dict[Rotating, Callable[[Keys, Vault], Iterator[Progress]]] = {
 
 
 @app.command("list")
-def list_keys(data: _Data = DEFAULT_DATA, passphrase_file: _PassphraseFile = None) -> None:
+def list_keys(
+    context: typer.Context,
+    data: Data = DEFAULT_DATA,
+    database: DatabaseUrl = "",
+    passphrase_file: PassphraseFile = None,
+) -> None:
     """Show every key's purpose, BIN, version, algorithm, day and check value; never a key."""
-    installation = _installation(data, passphrase_file)
+    installation = _installation(context, data, database, passphrase_file)
     keys, console = installation.keys, Console()
     table = Table("Purpose", "BIN", "Version", "Algorithm", "Created", "Check value", box=None)
     for entry in sorted(keys.entries(), key=_order):
@@ -77,15 +78,17 @@ def list_keys(data: _Data = DEFAULT_DATA, passphrase_file: _PassphraseFile = Non
 
 @app.command()
 def create(
+    context: typer.Context,
     token_bin: Annotated[str, typer.Argument(metavar="BIN", help="A token BIN, 6 or 8 digits.")],
     cipher: Annotated[
         Ciphers | None, typer.Option(help="The cipher of its cryptograms; else as its network has.")
     ] = None,
-    data: _Data = DEFAULT_DATA,
-    passphrase_file: _PassphraseFile = None,
+    data: Data = DEFAULT_DATA,
+    database: DatabaseUrl = "",
+    passphrase_file: PassphraseFile = None,
 ) -> None:
     """Make the issuer master key and the FF1 key of a new token BIN."""
-    installation = _installation(data, passphrase_file)
+    installation = _installation(context, data, database, passphrase_file)
     chosen, keys = _cipher(installation, token_bin, cipher), installation.keys
     if token_bin not in keys.token_bins:  # a fresh ring has the keys of every network's BINs
         day = installation.key_settings.day
@@ -98,12 +101,14 @@ def create(
 
 @app.command()
 def rotate(
+    context: typer.Context,
     purpose: Annotated[Rotating, typer.Argument(help="Which key.")],
     token_bin: Annotated[
         str, typer.Argument(metavar="[BIN]", help="Whose issuer master key.")
     ] = "",
-    data: _Data = DEFAULT_DATA,
-    passphrase_file: _PassphraseFile = None,
+    data: Data = DEFAULT_DATA,
+    database: DatabaseUrl = "",
+    passphrase_file: PassphraseFile = None,
 ) -> None:
     """Make a new version of a key, and bring all cards to it; run again to finish what was cut.
 
@@ -114,7 +119,7 @@ def rotate(
         raise ConfigurationError(
             "An issuer key is named by its BIN: zheton keys rotate issuer BIN."
         )
-    installation = _installation(data, passphrase_file)
+    installation = _installation(context, data, database, passphrase_file)
     keys, wanted = installation.keys, Purpose(purpose)
     day = installation.key_settings.day
     if purpose in _PASS:
@@ -143,15 +148,17 @@ def rotate(
 
 @app.command()
 def seal(
-    data: _Data = DEFAULT_DATA,
-    passphrase_file: _PassphraseFile = None,
+    context: typer.Context,
+    data: Data = DEFAULT_DATA,
+    database: DatabaseUrl = "",
+    passphrase_file: PassphraseFile = None,
     new_passphrase_file: Annotated[
         Path | None,
         typer.Option(help="A file with the new one; else ZHETON_NEW_PASSPHRASE, else asked."),
     ] = None,
 ) -> None:
     """Put a passphrase on the key file, or another in the place of its own."""
-    installation = _installation(data, passphrase_file)
+    installation = _installation(context, data, database, passphrase_file)
     new = AskedPassphrase(
         new_passphrase_file,
         "ZHETON_NEW_PASSPHRASE",
@@ -165,8 +172,12 @@ def seal(
     )
 
 
-def _installation(data: Path, passphrase_file: Path | None) -> Installation:
-    return Installation(data, passphrase=AskedPassphrase(passphrase_file))
+def _installation(
+    context: typer.Context, data: Path, database: str, passphrase_file: Path | None
+) -> Installation:
+    on = Installation(data, passphrase=AskedPassphrase(passphrase_file), database=database)
+    context.call_on_close(on.close)
+    return on
 
 
 def _bring(installation: Installation, purpose: Rotating, what: str) -> Progress:

@@ -9,11 +9,13 @@ network a vault has no second one anywhere (`NetworkNode`).
 import asyncio
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from zheton.apps.cli.options import Data, DatabaseUrl, PassphraseFile
 from zheton.apps.http.serving import HttpServer
 from zheton.apps.logs import quiet
 from zheton.apps.nodes.issuer import IssuerNode
@@ -29,7 +31,7 @@ PORT_MAX = 65_535
 
 def serve(
     role: Annotated[Role, typer.Argument(help="Which role.")],
-    data: Annotated[Path, typer.Option(help="The folder of keys and databases.")] = DEFAULT_DATA,
+    data: Data = DEFAULT_DATA,
     port: Annotated[
         int | None,
         typer.Option(min=0, max=PORT_MAX, help="Where to listen; else where zheton up has it."),
@@ -41,16 +43,15 @@ def serve(
     policy: Annotated[
         Path | None, typer.Option(help="A rollout file instead of mi-pay-2019.")
     ] = None,
-    passphrase_file: Annotated[
-        Path | None,
-        typer.Option(help="A file with the passphrase of sealed keys; else ZHETON_PASSPHRASE."),
-    ] = None,
+    database: DatabaseUrl = "",
+    passphrase_file: PassphraseFile = None,
 ) -> None:
     """Run one role until SIGTERM or Ctrl-C: issuer, network, tsp, acquirer or wallet."""
     quiet()
     peers = {**ADDRESSES, **told(peer or [])}
-    on = Installation(data, policy, passphrase=AskedPassphrase(passphrase_file))
-    asyncio.run(_run(role, on, ADDRESSES[role].port if port is None else port, peers))
+    on = Installation(data, policy, passphrase=AskedPassphrase(passphrase_file), database=database)
+    with closing(on):
+        asyncio.run(_run(role, on, ADDRESSES[role].port if port is None else port, peers))
 
 
 def told(peers: Sequence[str]) -> dict[Role, Address]:

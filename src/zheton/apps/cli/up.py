@@ -2,12 +2,14 @@
 
 import asyncio
 import signal
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from zheton.apps.cli.options import Data, DatabaseUrl, PassphraseFile
 from zheton.apps.http.serving import HttpServer
 from zheton.apps.lab.console import console_app
 from zheton.apps.lab.front import Front
@@ -24,7 +26,7 @@ FIRST_CARD, FIRST_TILL, FIRST_AMOUNT = "anna", "moscow", "350"
 
 
 def up(
-    data: Annotated[Path, typer.Option(help="The folder of keys and databases.")] = DEFAULT_DATA,
+    data: Data = DEFAULT_DATA,
     port: Annotated[
         int,
         typer.Option(min=0, max=PORT_MAX, help="Console's port; the parts take the next 5."),
@@ -32,23 +34,16 @@ def up(
     policy: Annotated[
         Path | None, typer.Option(help="A rollout file instead of mi-pay-2019.")
     ] = None,
-    database: Annotated[
-        str,
-        typer.Option(
-            help="Where the tables lie instead of --data: postgresql://user@host/name, or sqlite."
-        ),
-    ] = "",
-    passphrase_file: Annotated[
-        Path | None,
-        typer.Option(help="A file with the passphrase of sealed keys; else ZHETON_PASSPHRASE."),
-    ] = None,
+    database: DatabaseUrl = "",
+    passphrase_file: PassphraseFile = None,
 ) -> None:
     """Run everything: issuer, token service, network, acquirer, wallet, bands, tills, console."""
     quiet()
     installation = Installation(
         data, policy, passphrase=AskedPassphrase(passphrase_file), database=database
     )
-    asyncio.run(_run(installation, port))
+    with closing(installation):
+        asyncio.run(_run(installation, port))
 
 
 async def _run(installation: Installation, port: int) -> None:
