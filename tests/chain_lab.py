@@ -31,6 +31,7 @@ from zheton.core.money import money
 from zheton.roles.acquirer.sell import sell
 from zheton.roles.acquirer.state import Acquirer, ChipEntry, Sale
 from zheton.roles.issuer.ledger import LedgerAccount
+from zheton.roles.network.guard import Heard
 from zheton.roles.network.state import Answer
 from zheton.roles.terminal.outcome import OnlineRequest
 
@@ -173,8 +174,8 @@ def _keep_declines(made: Chain) -> None:
     network = made.lab.network
     authorising = network._authorising
 
-    async def listening(message: Message) -> Any:
-        step = await authorising(message)
+    async def listening(heard: Heard) -> Any:
+        step = await authorising(heard)
         if isinstance(step, Answer) and step.decline is not None:
             made.declines.append(step.decline)
         return step

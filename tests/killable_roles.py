@@ -30,6 +30,7 @@ from zheton.apps.nodes.network import NetworkNode
 from zheton.apps.parties import HOST, Role
 from zheton.core.iso8583.message import Message
 from zheton.roles.network.complete import Answered
+from zheton.roles.network.guard import Heard
 from zheton.roles.network.state import Forward, Step
 
 BEFORE_BURN = "before burn"
@@ -48,7 +49,7 @@ _context = multiprocessing.get_context("forkserver")
 class KillableNetwork(NetworkNode):
     """Dies (SIGKILL) at a point that is armed, once it is passed with many debits in flight."""
 
-    def _authorise(self, group: Sequence[Message]) -> list[Step]:
+    def _authorise(self, group: Sequence[Heard]) -> list[Step]:
         self._pass(BEFORE_BURN)
         steps = super()._authorise(group)
         if any(isinstance(step, Forward) for step in steps):

@@ -13,6 +13,7 @@ from zheton.adapters.clock import Clock
 from zheton.adapters.storage.interrupted import repeated
 from zheton.adapters.tcp.link import IsoLink
 from zheton.adapters.tcp.server import IsoServer, Peer, ServerLimits
+from zheton.adapters.throttle_file import load_throttling
 from zheton.apps.grouping import Grouper
 from zheton.apps.nodes.issuer_line import IssuerLine
 from zheton.core.debit import Journalled
@@ -21,7 +22,6 @@ from zheton.core.errors import UnreachableError, ZhetonError
 from zheton.core.iso8583.dialect import DIALECT
 from zheton.core.iso8583.message import Message
 from zheton.roles.network.answer import answer
-from zheton.roles.network.authorise import authorise
 from zheton.roles.network.complete import (
     Answered,
     abandon,
@@ -30,8 +30,9 @@ from zheton.roles.network.complete import (
     reversal_message,
     reversals_due,
 )
-from zheton.roles.network.reverse import reverse
+from zheton.roles.network.guard import Heard, authorise_guarded, reverse_guarded
 from zheton.roles.network.state import Answer, Forward, Step, Switch, Wait
+from zheton.roles.network.throttle import Throttle, Throttling
 
 ISSUER_TIMEOUT_S = 5.0
 # So much later than the issuer may answer nobody works on a debit any more: not a process that
@@ -70,12 +71,14 @@ class NetworkNode:
         port: int = 0,
         tell: Tell | None = None,
         requests_max: int = REQUESTS_MAX,
+        throttling: Throttling | None = None,
     ) -> None:
         self.switch, self.issuer = switch, issuer
         self.issuer_line = IssuerLine(issuer)
         self._clock, self._tell = clock, tell
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="network")
         self._slow = ThreadPoolExecutor(1, thread_name_prefix="network-tells")
+        self.throttle = Throttle(throttling or load_throttling())  # of the journal's thread
         # Requests are counted at the door, and an outcome is never refused.
         self._requests, self._requests_max = 0, requests_max
         self._authorising = Grouper(self._authorise, self._thread, queue_max=None)
@@ -117,7 +120,7 @@ class NetworkNode:
         self._thread.shutdown()
         self._slow.shutdown()
 
-    async def _serve(self, message: Message, _peer: Peer) -> Message | None:
+    async def _serve(self, message: Message, peer: Peer) -> Message | None:
         if message.mti not in (*_DEBITS, *_REVERSALS):
             _log.warning("a message of type %s is not for a network", message.mti)
             return None
@@ -125,23 +128,25 @@ class NetworkNode:
             return answer(message, RESPONSE_CODE[Reason.OVERLOADED])
         self._requests += 1
         try:
-            return await (self._debit if message.mti in _DEBITS else self._undo)(message)
+            serve = self._debit if message.mti in _DEBITS else self._undo
+            return await serve(Heard(message, peer.host))
         except UnreachableError:
             return answer(message, RESPONSE_CODE[Reason.OVERLOADED])
         finally:
             self._requests -= 1
 
-    async def _undo(self, message: Message) -> Message:
-        response = await self._journal(partial(reverse, self.switch, message, self._clock.now()))
+    async def _undo(self, heard: Heard) -> Message:
+        undo = partial(reverse_guarded, self.switch, self.throttle, heard, self._clock.now())
+        response = await self._journal(undo)
         self._reversals_wake.set()
         self._wake.set()
         return response
 
-    async def _debit(self, message: Message) -> Message:
-        step = await self._authorising(message)
+    async def _debit(self, heard: Heard) -> Message:
+        step = await self._authorising(heard)
         while isinstance(step, Wait):
             await self._until_done(step.debit)
-            step = await self._authorising(message)
+            step = await self._authorising(heard)
         if isinstance(step, Answer):
             if step.decline is not None:
                 _log.info("declined: %s (%s)", step.decline.reason, step.decline.text)
@@ -178,8 +183,17 @@ class NetworkNode:
         else:
             await done.wait()
 
-    def _authorise(self, group: Sequence[Message]) -> list[Step]:
-        return authorise(self.switch, group, self._clock.now())
+    def _authorise(self, group: Sequence[Heard]) -> list[Step]:
+        steps = authorise_guarded(self.switch, self.throttle, group, self._clock.now())
+        for closing in self.throttle.news():
+            _log.warning(
+                "closed for %.0f s after too many messages without proof: %r"
+                " (line, acquirer, terminal); %d answered at once so far",
+                closing.seconds,
+                closing.source,
+                closing.refused,
+            )
+        return steps
 
     def _complete(self, group: Sequence[Answered]) -> list[Message]:
         return repeated(partial(complete, self.switch, group, self._clock.now()))

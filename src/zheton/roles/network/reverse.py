@@ -46,6 +46,19 @@ def reverse(on: Switch, request: Message, now: datetime) -> Message:
     return answer(request, ACCEPTED if against is None else RESPONSE_CODE[against])
 
 
+def names_a_debit(on: Switch, request: Message) -> bool:
+    """Whether the journal has what a reversal names; it costs no look at a lease."""
+    at = None if 90 not in request else on.tokens.locate(request.text(2))
+    if at is None:
+        return False
+    try:
+        original = decode_original(request.text(90))
+    except ZhetonError:
+        return False
+    key = repeat_key(request, original.stan, original.transmitted, at)
+    return bool(on.journal.seen([(at.bucket, key)]))
+
+
 def _undone_or_blocked(tx: JournalTx, blocked: Journalled) -> Reason | None:
     """Undo the original, or keep its place; why neither was done."""
     if tx.count_blocked(blocked.at) < BLOCKED_MAX and blocked.repeat_key in tx.append([blocked]):
