@@ -13,7 +13,13 @@ from zheton.core.country import Country
 from zheton.core.errors import ConfigurationError
 from zheton.core.money import Currency
 from zheton.core.spelling import suggestion
-from zheton.roles.terminal.state import ActionCodes, Combination, Limits, TerminalConfig
+from zheton.roles.terminal.state import (
+    ActionCodes,
+    Combination,
+    Limits,
+    RelayTimes,
+    TerminalConfig,
+)
 
 _TEXTS = ("merchant_category", "merchant_name", "ifd_serial", "terminal_id", "acquirer_id")
 _TILL: dict[str, type] = {
@@ -21,9 +27,13 @@ _TILL: dict[str, type] = {
     "capabilities": str,
     "additional_capabilities": str,
     **dict.fromkeys(_TEXTS, str),
+    "relay_resistance": dict,
     "limits": dict,
     "applications": list,
 }
+_RELAY: dict[str, type] = dict.fromkeys(
+    ("least_grace", "most_grace", "command", "response", "accuracy", "mismatch_percent"), int
+)
 _LIMITS: dict[str, type] = dict.fromkeys(
     ("floor", "cvm", "transaction", "transaction_on_device"), int
 )
@@ -65,6 +75,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _till(table: dict[str, Any], country: Country, currency: Currency) -> TerminalConfig:
     _check(table, _TILL, "the till")
     limits = _limits(table["limits"], currency)
+    _check(table["relay_resistance"], _RELAY, "[relay_resistance]")
     return TerminalConfig(
         terminal_type=table["terminal_type"],
         capabilities=_bytes(table, "capabilities"),
@@ -72,6 +83,7 @@ def _till(table: dict[str, Any], country: Country, currency: Currency) -> Termin
         country=country.numeric,
         currency=currency.numeric,
         combinations=tuple(_combination(each, limits) for each in table["applications"]),
+        relay=RelayTimes(**table["relay_resistance"]),
         **{name: table[name] for name in _TEXTS},
     )
 

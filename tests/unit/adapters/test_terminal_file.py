@@ -51,7 +51,7 @@ def test_the_lab_till_accepts_every_network_that_has_token_ranges() -> None:
         ('merchant_category = "5411"', 'merchant_category = "54 1"', "digits"),
         ('"002800"', '"00280g"', "hexadecimal"),
         ("kernel_id = 2", 'kernel_id = "2"', "as int"),
-        ('tac_denial = "0000000000"', 'tac_denial = "00"', "5 bytes"),
+        ('tac_denial = "0000000004"', 'tac_denial = "00"', "5 bytes"),
         ("RUB = { floor = 0, cvm = 1000,", "RUB = { floor = 0,", "'cvm' of the limits of RUB"),
         ("RUB = {", "RUR = {", "no limits are set for RUB"),
         ("{ 9F1D =", "{ XX =", "no tag"),

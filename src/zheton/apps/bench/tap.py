@@ -84,7 +84,7 @@ class _Wrist:
         charge = money("350", "RUB")
         transaction = Transaction(charge, now.date(), now.time(), self.on.entropy.take(4), 1)
         before = time.perf_counter()
-        outcome = tap(card, self.till, transaction)
+        outcome = tap(card, self.till, transaction, self.on.clock)
         took_ms = (time.perf_counter() - before) * 1000
         if not isinstance(outcome, OnlineRequest):
             raise ConflictError(f"The bench's band made no cryptogram: {outcome.reason}.")

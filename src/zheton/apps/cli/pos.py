@@ -41,7 +41,7 @@ def pos(
     with Reader(reader) as place:
         typer.echo(f"{charge}: present the card at {place.name}")
         with place.wait_for_card(wait) as card:
-            outcome = tap(card, till, transaction_of(charge))
+            outcome = tap(card, till, transaction_of(charge), SystemClock())
     typer.echo(outcome.message.text)
     answer = None
     if isinstance(outcome, OnlineRequest):
@@ -58,13 +58,14 @@ def transaction_of(charge: Money) -> Transaction:
     The seconds of the clock are the sequence counter: rising, and never kept.
     """
     now = SystemClock().now()
-    local = now.astimezone()
+    local, entropy = now.astimezone(), SystemEntropy()
     return Transaction(
         charge,
         local.date(),
         local.time(),
-        SystemEntropy().take(4),
+        entropy.take(4),
         int(now.timestamp()) % _SEQUENCE_MODULUS,
+        further_numbers=(entropy.take(4), entropy.take(4)),
     )
 
 

@@ -57,9 +57,16 @@ class Counter:
         """The tap: from PPSE to GENERATE AC; nothing has left the till yet."""
         now = self.clock.now()
         config = load_terminal(till.merchant.country, till.merchant.currency)
-        transaction = Transaction(amount, now.date(), now.time(), self.entropy.take(4), sequence=1)
+        transaction = Transaction(
+            amount,
+            now.date(),
+            now.time(),
+            self.entropy.take(4),
+            sequence=1,
+            further_numbers=(self.entropy.take(4), self.entropy.take(4)),
+        )
         card = TracedCard(element, self.trace, self.clock, Interface.NFC)
-        outcome = tap(card, config, transaction)
+        outcome = tap(card, config, transaction, self.clock)
         element.reset(Interface.NFC)
         return outcome
 

@@ -22,6 +22,7 @@ _SFI_EMV_MAX = 10  # the files of EMV proper; above it the records' form is the 
 
 _CRYPTOGRAM_TAGS = frozenset(
     {
+        tags.SIGNED_DYNAMIC_APPLICATION_DATA,
         tags.APPLICATION_CRYPTOGRAM,
         tags.ATC,
         tags.CRYPTOGRAM_INFORMATION_DATA,
@@ -47,6 +48,9 @@ _LENGTHS: Mapping[int, tuple[int, int]] = {  # EMV Book 3, annex A1
     tags.TOKEN_REQUESTOR_ID: (6, 6),
     tags.PAYMENT_ACCOUNT_REFERENCE: (29, 29),
     tags.APPLICATION_CURRENCY_CODE: (2, 2),
+    tags.CA_PUBLIC_KEY_INDEX: (1, 1),
+    tags.ISSUER_PUBLIC_KEY_EXPONENT: (1, 3),
+    tags.ICC_PUBLIC_KEY_EXPONENT: (1, 3),
 }
 
 
@@ -66,17 +70,31 @@ class Profile(NamedTuple):
         return bool(self.value[0] & 0x02)
 
     @property
+    def combined_authentication(self) -> bool:
+        """The card signs its cryptogram: CDA (byte 1, b1)."""
+        return bool(self.value[0] & 0x01)
+
+    @property
+    def relay_resistance(self) -> bool:
+        """The card knows EXCHANGE RELAY RESISTANCE DATA (byte 2, b1)."""
+        return bool(self.value[1] & 0x01)
+
+    @property
     def emv_mode(self) -> bool:
         """The card does EMV and not only magnetic stripe data (byte 2, b8)."""
         return bool(self.value[1] & 0x80)
 
 
 class FileRange(NamedTuple):
-    """One entry of the file locator: records `first` to `last` of the file `sfi`."""
+    """One entry of the file locator: records `first` to `last` of the file `sfi`.
+
+    The first `signed` of them are static data to be authenticated.
+    """
 
     sfi: int
     first: int
     last: int
+    signed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +104,14 @@ class ProcessingOptions:
     profile: Profile
     files: tuple[FileRange, ...]
     data: Mapping[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class CardData:
+    """Everything a card says before the cryptogram, by tag; `static` are its signed records."""
+
+    data: Mapping[int, bytes]
+    static: bytes
 
 
 def requested_data(list_: bytes, values: Mapping[int, bytes]) -> bytes:
@@ -118,7 +144,7 @@ def file_locator(value: bytes) -> tuple[FileRange, ...]:
     """The ranges of an AFL (EMV Book 3, 10.2); DecodeError if it is empty, absurd or too long.
 
     >>> file_locator(bytes.fromhex("08010100"))
-    (FileRange(sfi=1, first=1, last=1),)
+    (FileRange(sfi=1, first=1, last=1, signed=0),)
     """
     field = tags.name_of(tags.APPLICATION_FILE_LOCATOR)
     if not value or len(value) % 4:
@@ -132,34 +158,39 @@ def file_locator(value: bytes) -> tuple[FileRange, ...]:
         total += last - first + 1
         if total > RECORDS_MAX:
             raise DecodeError("names too many records", field=field, offset=at)
-        ranges.append(FileRange(file >> 3, first, last))
+        ranges.append(FileRange(file >> 3, first, last, signed))
     return tuple(ranges)
 
 
-def read_records(card: Card, options: ProcessingOptions) -> dict[int, bytes]:
-    """Everything the card says before the cryptogram, by tag; DecodeError where it may not be."""
-    found = dict(options.data)
-    for sfi, first, last in options.files:
+def read_records(card: Card, options: ProcessingOptions) -> CardData:
+    """Everything the card says before the cryptogram; DecodeError where it may not be."""
+    found, static = dict(options.data), b""
+    for sfi, first, last, signed in options.files:
         for number in range(first, last + 1):
             answer = dialogue.read_record(card, sfi, number)
             if not answer.ok:
                 raise _wrong(f"record {number} of file {sfi} is not there", "record")
             # EMV Book 3, 6.5.11.4: above file 10 a record need not be TLV, and only offline data
             # authentication has a use for it.
+            content = answer.data
             if sfi <= _SFI_EMV_MAX:
-                _collect(_record(answer.data), found)
+                template = _record(answer.data)
+                _collect(template.children, found)
+                content = template.value
+            if number < first + signed:
+                static += content
     _check_lengths(found)
     for tag in _MANDATORY:
         if tag not in found:
             raise _wrong("is missing", tags.name_of(tag))
-    return found
+    return CardData(found, static)
 
 
-def _record(data: bytes) -> tuple[Tlv, ...]:
+def _record(data: bytes) -> Tlv:
     template = _only(tlv.decode(data), "record")
     if template.tag != tags.RECORD_TEMPLATE:
         raise _wrong("is not in a template 70", "record")
-    return template.children
+    return template
 
 
 def _collect(objects: Sequence[Tlv], found: dict[int, bytes]) -> None:

@@ -1,6 +1,7 @@
 """The card's answer to GENERATE AC (EMV Book 3, 6.5.5 and 9.3)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from zheton.core.emv import tags, tlv
 from zheton.core.errors import DecodeError
@@ -12,16 +13,29 @@ _FORMAT_1_BYTES_MIN = 1 + 2 + 8  # 9F27, 9F36, 9F26; 9F10 may follow
 _NAME = "GENERATE AC response"
 
 
-def read(data: bytes) -> dict[int, bytes]:
-    """9F27, 9F36, 9F26 and, where there is one, 9F10; DecodeError if the answer is malformed."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """9F27, 9F36, 9F26 and, where there is one, 9F10 by tag; and all data objects in their order.
+
+    A card that signed sends the whole answer as objects (format 2); in format 1 there are none.
+    """
+
+    values: Mapping[int, bytes]
+    objects: tuple[tuple[int, bytes], ...] = ()
+
+
+def read(data: bytes) -> Answer:
+    """The answer to GENERATE AC; DecodeError if it is malformed."""
     objects = tlv.decode(data)
     if len(objects) != 1:
         raise DecodeError("is not exactly one data object", field=_NAME, offset=0)
     template = objects[0]
+    ordered: tuple[tuple[int, bytes], ...] = ()
     if template.tag == tags.RESPONSE_FORMAT_1:
         found = _format_1(template.value)
     elif template.tag == tags.RESPONSE_FORMAT_2:
-        found = {each.tag: each.value for each in template.children}
+        ordered = tuple((each.tag, each.value) for each in template.children)
+        found = dict(ordered)
         if len(found) != len(template.children):
             raise DecodeError("says something twice", field=_NAME, offset=0)
     else:
@@ -31,17 +45,21 @@ def read(data: bytes) -> dict[int, bytes]:
     _require(found, tags.APPLICATION_CRYPTOGRAM, 8, 8)
     if tags.ISSUER_APPLICATION_DATA in found:
         _require(found, tags.ISSUER_APPLICATION_DATA, 0, _IAD_BYTES_MAX)
-    return {tag: value for tag, value in found.items() if tag in _WANTED}
+    return Answer({tag: value for tag, value in found.items() if tag in _WANTED}, ordered)
 
 
 def granted(found: Mapping[int, bytes], asked: CryptogramType) -> CryptogramType:
     """The type of cryptogram that came; DecodeError if a card may not answer so (Book 3, 9.3).
 
-    A card may always decline. To more than it was asked for it has no right. A TC is never money:
-    without offline data authentication anybody could have made it.
+    A card may always decline, and want its issuer asked where it may decide itself. To more than
+    it was asked for it has no right. A TC is never money: a number pays once, and a till that is
+    not online can't know whether it has.
     """
     bits = found[tags.CRYPTOGRAM_INFORMATION_DATA][0] & _TYPE_BITS
-    if bits not in (CryptogramType.AAC, asked) or bits == CryptogramType.TC:
+    allowed = {CryptogramType.AAC, asked}
+    if asked is CryptogramType.TC:
+        allowed = {CryptogramType.AAC, CryptogramType.ARQC}
+    if bits not in allowed:
         raise DecodeError("is another cryptogram than asked for", field=_NAME, offset=0)
     return CryptogramType(bits)
 

@@ -30,6 +30,11 @@ def read_record(card: Card, sfi: int, record: int) -> Response:
     return exchange(card, Command(0x00, 0xB2, record, sfi << 3 | 0x04, le=256))
 
 
+def exchange_relay_resistance(card: Card, entropy: bytes) -> Response:
+    """EXCHANGE RELAY RESISTANCE DATA with 4 random bytes (Contactless Book C-2, 5.3)."""
+    return exchange(card, Command(0x80, 0xEA, 0x00, 0x00, entropy, le=256))
+
+
 def generate_ac(card: Card, control: int, command_data: bytes) -> Response:
     """GENERATE AC; `control` is the reference control parameter (EMV Book 3, 6.5.5)."""
     return exchange(card, Command(0x80, 0xAE, control, 0x00, command_data, le=256))

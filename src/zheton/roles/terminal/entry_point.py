@@ -18,7 +18,7 @@ from zheton.roles.terminal.outcome import (
     TryAgain,
     TryAnotherInterface,
 )
-from zheton.roles.terminal.ports import Card, CardGoneError
+from zheton.roles.terminal.ports import Card, CardGoneError, Timer
 from zheton.roles.terminal.state import Combination, Setup, TerminalConfig, Transaction
 
 PPSE = b"2PAY.SYS.DDF01"
@@ -37,11 +37,14 @@ class Candidate(NamedTuple):
         return self.entry.adf_name + extended
 
 
-def tap(card: Card, config: TerminalConfig, transaction: Transaction) -> Outcome:
+def tap(
+    card: Card, config: TerminalConfig, transaction: Transaction, timer: Timer | None = None
+) -> Outcome:
     """What one presentment of `card` comes to; ConfigurationError if the till has another currency.
 
-    Never SelectNext: that one is settled here. Other errors of the port (a reader that broke, say)
-    pass through, for they are not the card's.
+    The `timer` is for relay resistance; a till without one does not measure. Never SelectNext:
+    that one is settled here. Other errors of the port (a reader that broke, say) pass through,
+    for they are not the card's.
     """
     if transaction.amount.currency.numeric != config.currency:
         raise ConfigurationError(
@@ -52,7 +55,7 @@ def tap(card: Card, config: TerminalConfig, transaction: Transaction) -> Outcome
     if not allowed:
         return TryAnotherInterface("the amount is not payable contactless at this till")
     try:
-        return _first_that_works(card, allowed, config, transaction)
+        return _first_that_works(card, allowed, config, transaction, timer)
     except CardGoneError:
         return TryAgain("the card left the field too early")
 
@@ -93,6 +96,7 @@ def _first_that_works(
     allowed: Sequence[Combination],
     config: TerminalConfig,
     transaction: Transaction,
+    timer: Timer | None,
 ) -> Outcome:
     reason = "the card has no application that this till accepts"
     try:
@@ -101,16 +105,14 @@ def _first_that_works(
     except DecodeError as error:
         return EndApplication(f"the directory of the card is malformed ({error})")
     for candidate in candidates(entries, allowed):
-        outcome = _start(card, candidate, config, transaction)
+        outcome = _start(card, candidate, Setup(config, candidate.combination, transaction), timer)
         if not isinstance(outcome, SelectNext):
             return outcome
         reason = outcome.reason
     return EndApplication(reason)
 
 
-def _start(
-    card: Card, candidate: Candidate, config: TerminalConfig, transaction: Transaction
-) -> Outcome:
+def _start(card: Card, candidate: Candidate, setup: Setup, timer: Timer | None) -> Outcome:
     """SELECT one candidate and hand it to the kernel (Book B, 3.3.3.4 and 3.4.1)."""
     try:
         answer = dialogue.select(card, candidate.name)
@@ -121,4 +123,4 @@ def _start(
         return SelectNext(f"the answer to SELECT is malformed ({error})")
     if not selected.df_name.startswith(candidate.entry.adf_name):
         return SelectNext("the card selected another application than the one asked for")
-    return kernel.run(card, Setup(config, candidate.combination, transaction), selected)
+    return kernel.run(card, setup, selected, timer)

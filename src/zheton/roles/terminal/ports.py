@@ -1,4 +1,4 @@
-"""What the terminal needs from outside: a card in the field, as one function."""
+"""What the terminal needs from outside: a card in the field, as one function, and a stopwatch."""
 
 from typing import Protocol
 
@@ -7,6 +7,14 @@ from zheton.core.errors import UnreachableError
 
 class CardGoneError(UnreachableError):
     """The card left the field before it answered."""
+
+
+class Timer(Protocol):
+    """A clock for durations."""
+
+    def elapsed_ms(self) -> float:
+        """Milliseconds since some moment; it never goes back."""
+        ...
 
 
 class Card(Protocol):

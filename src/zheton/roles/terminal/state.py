@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, time
 
+from zheton.core.crypto.rsa import PublicKey
 from zheton.core.errors import ConfigurationError
 from zheton.core.money import Money
 
@@ -61,10 +62,47 @@ class Combination:
 
 
 @dataclass(frozen=True, slots=True)
+class Authority:
+    """A certification authority's key, by RID (5 bytes) and index; `until` is its last day."""
+
+    rid: bytes
+    index: int
+    key: PublicKey
+    until: date
+
+    def __post_init__(self) -> None:
+        if len(self.rid) != 5 or not 0 <= self.index <= 0xFF:
+            raise ConfigurationError("An authority has a RID of 5 bytes and an index of one.")
+
+
+@dataclass(frozen=True, slots=True)
+class RelayTimes:
+    """What this reader adds to a card's time, in 100 microseconds (Book C-2: DF8132 to DF8137).
+
+    `least_grace` and `most_grace` are forgiven below and above what the card says; `command` and
+    `response` is what both take on the way; more than `accuracy` above the card's least time, or
+    estimates of the way that differ by more than `mismatch_percent`, are noted.
+    """
+
+    least_grace: int
+    most_grace: int
+    command: int
+    response: int
+    accuracy: int
+    mismatch_percent: int
+
+    def __post_init__(self) -> None:
+        times = (self.least_grace, self.most_grace, self.command, self.response, self.accuracy)
+        if not all(0 <= time <= 0xFFFF for time in times) or not 0 <= self.mismatch_percent <= 100:
+            raise ConfigurationError("Times are of 0 to 65535 units, the mismatch 0 to 100 %.")
+
+
+@dataclass(frozen=True, slots=True)
 class TerminalConfig:
     """One till. Codes of country and currency are numeric (ISO 3166, ISO 4217), three digits.
 
-    `capabilities` (9F33) is what the till can do when a debit needs cardholder verification.
+    `capabilities` (9F33) is what the till can do when a debit needs cardholder verification;
+    without `authorities` it authenticates no card offline, whatever they say.
     """
 
     terminal_type: int
@@ -78,6 +116,8 @@ class TerminalConfig:
     terminal_id: str
     acquirer_id: str
     combinations: tuple[Combination, ...]
+    relay: RelayTimes
+    authorities: tuple[Authority, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value, low, high in (
@@ -120,8 +160,9 @@ class TerminalConfig:
 class Transaction:
     """One debit to make. `day` and `at` are the till's local date and time.
 
-    `unpredictable_number` is 4 fresh random bytes for every presentment, `sequence` the till's
-    own count (9F41), `kind` the transaction type (9C, the first two digits of ISO 8583 DE3).
+    `unpredictable_number` is 4 fresh random bytes for every presentment, `further_numbers` as
+    many for each further attempt of relay resistance; `sequence` is the till's own count (9F41),
+    `kind` the transaction type (9C, the first two digits of ISO 8583 DE3).
     """
 
     amount: Money
@@ -130,9 +171,10 @@ class Transaction:
     unpredictable_number: bytes
     sequence: int
     kind: int = 0x00
+    further_numbers: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
-        if len(self.unpredictable_number) != 4:
+        if any(len(each) != 4 for each in (self.unpredictable_number, *self.further_numbers)):
             raise ConfigurationError("An unpredictable number (9F37) has 4 bytes.")
         if not 0 <= self.sequence <= 99_999_999:
             raise ConfigurationError("A transaction sequence counter (9F41) is n 4 to n 8.")
