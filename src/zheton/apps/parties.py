@@ -24,6 +24,7 @@ from zheton.apps.nodes.issuer import IssuerNode
 from zheton.apps.nodes.issuer_line import IssuerLine
 from zheton.apps.nodes.network import NetworkNode
 from zheton.apps.nodes.notify import Notifier
+from zheton.apps.nodes.watch import VaultWatch
 from zheton.apps.started import Part
 from zheton.apps.trace import Trace
 from zheton.apps.wiring import Installation
@@ -99,6 +100,10 @@ class Parties:
         """Who signs the detokenisation log; goes with the network, and is to end after it."""
         return Checkpointer(self.on.auditor, self.on.clock)
 
+    def watch(self) -> VaultWatch:
+        """Who looks after the vault's database; goes with whatever works on it, and ends last."""
+        return VaultWatch(self.on.life)
+
     def notifier(self) -> Notifier:
         """How the wallet hears of debits, once it is told where the wallet is."""
         return Notifier(self.on.keys, self.on.wallet_secret(), self.trace)
@@ -162,10 +167,10 @@ def alone(role: Role, on: Installation, port: int, at: Peered) -> list[Part]:
             notifier = parties.notifier()
             notifier.wallet_url = at(Role.WALLET).url
             network = parties.network(port, at(Role.ISSUER), notifier)
-            return [parties.checkpointer(), network]
+            return [parties.watch(), parties.checkpointer(), network]
         case Role.TSP:
             line = parties.issuer_line(at(Role.ISSUER))
-            return [line, parties.token_service(port, line)]
+            return [parties.watch(), line, parties.token_service(port, line)]
         case Role.ACQUIRER:
             node = parties.acquirer(at(Role.NETWORK))
             return [node, parties.acquiring(port, node)]

@@ -28,11 +28,14 @@ from zheton.adapters.storage.acquirer import AcquirerDatabase
 from zheton.adapters.storage.audit_log import SqlAuditLog
 from zheton.adapters.storage.clearing import ClearingDatabase
 from zheton.adapters.storage.database import Database
+from zheton.adapters.storage.incarnation import SqlIncarnation
 from zheton.adapters.storage.interrupted import repeated
 from zheton.adapters.storage.issuer import IssuerDatabase
 from zheton.adapters.storage.place import place_of
 from zheton.adapters.storage.vault import SqlVault
 from zheton.adapters.storage.wallet import WalletDatabase
+from zheton.adapters.witness_file import WitnessFile
+from zheton.apps.life import Life
 from zheton.apps.passphrase import AskedPassphrase
 from zheton.core.errors import ConfigurationError, DecodeError
 from zheton.core.scheme import Schemes
@@ -52,6 +55,7 @@ from zheton.roles.wallet.ports import TokenService
 DEFAULT_DATA = Path("var")
 DEFAULT_BAND = "mi-band-4-nfc"
 MARK_BYTES = 4
+INSTALLATION_BYTES = 16
 HOST_CHARACTERS = 20  # of the machine's name, in what the detokenisation log calls a process
 
 
@@ -106,8 +110,34 @@ class Installation:
 
     @cached_property
     def vault(self) -> SqlVault:
-        """The vault's database: cards, numbers and the network's journal."""
+        """The vault's database: cards, numbers and the network's journal.
+
+        ConflictError if it is an old copy (`zheton recover`).
+        """
+        return self.life.vault
+
+    @cached_property
+    def vault_as_found(self) -> SqlVault:
+        """The same, whatever was put in its place."""
         return SqlVault(self._database("vault"))
+
+    @cached_property
+    def life(self) -> Life:
+        """How far the vault's database has come; ConflictError if it is an old copy."""
+        witness = self.witness  # its keys first: a database without its keys is worth nothing
+        fresh = self.entropy.take(INSTALLATION_BYTES).hex()
+        return Life(self.vault_as_found, self.incarnation, witness, self.clock, fresh)
+
+    @cached_property
+    def incarnation(self) -> SqlIncarnation:
+        """Which life the vault's database says it lives."""
+        return SqlIncarnation(self._database("vault"))
+
+    @cached_property
+    def witness(self) -> WitnessFile:
+        """What saw how far the vault's database had come: beyond the reach of its restores."""
+        named = os.environ.get("ZHETON_WITNESS", "")
+        return WitnessFile(Path(named) if named else self.data / "vault.witness", self.keys)
 
     @cached_property
     def clearing(self) -> ClearingDatabase:
@@ -210,11 +240,18 @@ class Installation:
 
     def switch(self) -> Switch:
         """The network with the token service in its process."""
-        tokens = NumberService(self.keys, self.vault, self.rules)
+        return self._switch(self.vault)
+
+    def switch_as_found(self) -> Switch:
+        """The same on a database that is being recovered."""
+        return self._switch(self.vault_as_found)
+
+    def _switch(self, vault: SqlVault) -> Switch:
+        tokens = NumberService(self.keys, vault, self.rules)
         requestors = {scheme.name: scheme.token_requestor_id for scheme in self.schemes}
         return Switch(
             tokens,
-            self.vault,
+            vault,
             self.entropy,
             requestors,
             self.who("network"),

@@ -1,6 +1,6 @@
 """The vault's database: cards, leases and the network's journal, for one group at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -22,8 +22,10 @@ from zheton.adapters.storage.vault_rows import (
 from zheton.adapters.storage.vault_tables import card, metadata
 from zheton.adapters.storage.vault_tokens import TokenTx
 from zheton.core.debit import Admitted, Journalled, Location
+from zheton.core.errors import UnreachableError
 from zheton.core.token.batch import BATCH_SIZE
 from zheton.core.token.domain import Counted
+from zheton.core.token.witness import HandedOut
 from zheton.roles.tsp.state import Card, Lease
 
 _LEASES, _SEEN, _BURN, _SPEND = bulk("LEASES"), bulk("SEEN"), bulk("BURN"), bulk("SPEND")
@@ -52,14 +54,35 @@ class SqlVault:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # It hears, after the commit, which counters of batches have moved.
+        self.on_handed_out: Callable[[HandedOut], None] | None = None
+        self._written, self._shut = False, ""
         database.create(metadata)
         create_tables(database)
 
     @contextmanager
     def transaction(self) -> Iterator["VaultTx"]:
-        """A transaction of the token service and the network together."""
+        """A transaction of the token service and the network together.
+
+        UnreachableError once the vault is shut.
+        """
+        if self._shut:
+            raise UnreachableError(self._shut)
         with self._database.transaction() as connection:
-            yield VaultTx(connection)
+            tx = VaultTx(connection)
+            yield tx
+        self._written = True
+        if tx.handed_out and self.on_handed_out is not None:
+            self.on_handed_out(tx.handed_out)
+
+    def shut(self, why: str) -> None:
+        """Begin no transaction any more in this process."""
+        self._shut = why
+
+    def written_since_asked(self) -> bool:
+        """Whether a transaction was committed since this was last asked."""
+        written, self._written = self._written, False
+        return written
 
     def leases(self, at: Sequence[Location]) -> Mapping[Location, Lease]:
         """The leases behind some numbers, read at one moment; unknown ones are left out."""

@@ -21,6 +21,20 @@ from zheton.core.token.control_sheet import SHEET_CHARACTERS_MAX
 
 metadata = MetaData(info={"history": "vault"})
 
+# One row: which life of the database this is (`core.token.witness`), so that a copy that was put
+# back is known as one.
+incarnation = Table(
+    "incarnation",
+    metadata,
+    Column("one", SmallInteger, primary_key=True, autoincrement=False),
+    Column("installation", String(32), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("mark", BigInteger, nullable=False),
+    Column("marked_ms", BigInteger, nullable=False),
+    Column("recovering", Boolean, nullable=False),
+    Column("buckets_done", SmallInteger, nullable=False),
+)
+
 card = Table(
     "card",
     metadata,

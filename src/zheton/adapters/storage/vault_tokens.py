@@ -35,6 +35,7 @@ class TokenTx:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.handed_out: dict[tuple[str, int], int] = {}  # the counters that it has moved
 
     def card_by_index(self, pan_index: bytes) -> Card | None:
         """The card of a keyed index."""
@@ -199,6 +200,7 @@ class TokenTx:
         ).scalar()
         if first is None:
             return []
+        self.handed_out[token_bin, bucket] = first + count
         return [(first + i) * BUCKETS + bucket for i in range(count)]
 
     def add_batches(self, batches: Sequence[Batch]) -> None:

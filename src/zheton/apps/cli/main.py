@@ -30,6 +30,7 @@ COMMANDS = {
     "keys": "List, create, rotate and seal the vault's keys.",
     "capacity": "Say how many token BINs a rate and a dispute window need.",
     "audit": "Sign, verify and hand out the detokenisation log.",
+    "recover": "After a restore of the database: skip, void, then open.",
     "policy": "Check, explain and compare rollout files.",
 }
 

@@ -115,7 +115,8 @@ class Lab:
         self.issuer: IssuerNode = await self.add(parties.issuer(ports.issuer, outbox))
         # This opens the keys, and they come first: a vault without its keys is worth nothing.
         self.notifier: Notifier = parties.notifier()
-        # Before the network, so that it ends after it and signs the last debits as well.
+        # Before the network, so that they end after it and sign the last debits as well.
+        await self.add(parties.watch())
         await self.add(parties.checkpointer())
         issuer_at = Address(self.issuer.server.port)
         self.network: NetworkNode = await self.add(
