@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -176,6 +177,18 @@ def test_what_a_card_counts() -> None:
     }
     assert read_controls(document, counted=True)[1] == Counts(1, 2, 3, 4, 5)
     assert read_controls({}, counted=True) == (Controls(), Counts())
+
+
+def test_the_documented_order_and_codes_are_those_of_the_code() -> None:
+    page = Path(__file__).parents[4] / "docs" / "domain-controls.md"
+    rows = [line.split("|") for line in page.read_text().splitlines() if "| `card." in line]
+    told = {row[2].strip(" `"): (row[3].strip(" `"), row[4].split()[0]) for row in rows}
+    assert [name for name in told if name.split(".")[1] in CASES] == [f"card.{n}" for n in CASES]
+    for name, (_, _, reason, code) in CASES.items():
+        assert told[f"card.{name}"] == (reason, code)
+    counts = {"dayMinor": Reason.DAY_AMOUNT, "dayCount": Reason.DAY_COUNT}
+    for name, counted in counts.items():
+        assert told[f"card.{name}"] == (counted, RESPONSE_CODE[counted])
 
 
 # The sheet on the card's row
