@@ -58,22 +58,24 @@ def establish(card: CardData, profile: Profile, setup: Setup) -> Trust:
         return Trust(None, _FAILED)
 
 
-def proven(
+def signed_cryptogram(
     key: PublicKey,
     response: Sequence[tuple[int, bytes]],
     requests: Sequence[bytes],
     setup: Setup,
     relay: bytes,
-) -> bool:
-    """Whether the card signed this answer to GENERATE AC, and the figures of relay resistance.
+) -> bytes | None:
+    """The cryptogram in a signed answer to GENERATE AC; None if the card did not sign all of it.
 
-    `requests` are the values that answered PDOL and CDOL1; `relay` is empty where it was not done.
+    `requests` are the values that answered PDOL and CDOL1, `relay` the figures of relay
+    resistance, empty where it was not done.
     """
     number = setup.transaction.unpredictable_number
     try:
-        return combined.verify(key, response, requests, number).relay == relay
+        data = combined.verify(key, response, requests, number)
     except VerificationError:
-        return False
+        return None
+    return data.cryptogram if data.relay == relay else None
 
 
 def _card_key(card: CardData, setup: Setup) -> PublicKey:

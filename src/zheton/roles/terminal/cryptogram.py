@@ -17,15 +17,19 @@ _NAME = "GENERATE AC response"
 class Answer:
     """9F27, 9F36, 9F26 and, where there is one, 9F10 by tag; and all data objects in their order.
 
-    A card that signed sends the whole answer as objects (format 2); in format 1 there are none.
+    A card that signs its answer sends objects (format 2), with 9F4B in place of 9F26, which the
+    signature carries (Book 3, 6.5.5.4).
     """
 
     values: Mapping[int, bytes]
     objects: tuple[tuple[int, bytes], ...] = ()
 
 
-def read(data: bytes) -> Answer:
-    """The answer to GENERATE AC; DecodeError if it is malformed."""
+def read(data: bytes, *, signing: bool = False) -> Answer:
+    """The answer to GENERATE AC; DecodeError if it is malformed.
+
+    9F26 may only be missing if the card was asked to sign, and did.
+    """
     objects = tlv.decode(data)
     if len(objects) != 1:
         raise DecodeError("is not exactly one data object", field=_NAME, offset=0)
@@ -42,7 +46,8 @@ def read(data: bytes) -> Answer:
         raise DecodeError("is neither 77 nor 80", field=_NAME, offset=0)
     _require(found, tags.CRYPTOGRAM_INFORMATION_DATA, 1, 1)
     _require(found, tags.ATC, 2, 2)
-    _require(found, tags.APPLICATION_CRYPTOGRAM, 8, 8)
+    if not signing or tags.SIGNED_DYNAMIC_APPLICATION_DATA not in found:
+        _require(found, tags.APPLICATION_CRYPTOGRAM, 8, 8)
     if tags.ISSUER_APPLICATION_DATA in found:
         _require(found, tags.ISSUER_APPLICATION_DATA, 0, _IAD_BYTES_MAX)
     return Answer({tag: value for tag, value in found.items() if tag in _WANTED}, ordered)

@@ -95,15 +95,18 @@ def _in_emv_mode(
     answer = dialogue.generate_ac(card, asked | _COMBINED_SIGNATURE * signing, command_data)
     if not answer.ok:
         return EndApplication(f"the card made no cryptogram: {status.meaning(answer.sw)}")
-    made = cryptogram.read(answer.data)
+    made = cryptogram.read(answer.data, signing=signing)
     got = cryptogram.granted(made.values, asked)
-    record = sale.build(setup, selected, identity, {**values, **made.values}, verification)
+    values |= made.values
+    if trust.key is not None and got is CryptogramType.ARQC:
+        signed = authentication.signed_cryptogram(
+            trust.key, made.objects, (pdol_values, command_data), setup, measured.figures
+        )
+        if signed is None:
+            return Declined(None, "the card did not prove that it is the one its issuer made")
+        values[tags.APPLICATION_CRYPTOGRAM] = signed
+    record = sale.build(setup, selected, identity, values, verification)
     if got is CryptogramType.ARQC:
-        requests = (pdol_values, command_data)
-        if trust.key is not None and not authentication.proven(
-            trust.key, made.objects, requests, setup, measured.figures
-        ):
-            return Declined(record, "the card did not prove that it is the one its issuer made")
         return OnlineRequest(record, "the card asks its issuer")
     if asked is CryptogramType.AAC:
         return Declined(record, "this till's rules do not allow the debit")

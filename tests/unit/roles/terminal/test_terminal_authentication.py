@@ -101,7 +101,7 @@ class SigningCard(PlainCard):
         return super()._answer(asked)
 
     def _signed(self, asked: Command) -> bytes:
-        answer = [(0x9F27, b"\x80"), (0x9F36, b"\0\x07"), (0x9F26, b"ARQCARQC"), (0x9F10, IAD)]
+        answer = [(0x9F27, b"\x80"), (0x9F36, b"\0\x07"), (0x9F10, IAD)]  # 9F26 is in 9F4B
         hashed = transaction_data_hash((b"", asked.data), answer)
         data = self.spoil(DynamicData(b"\1" * 8, 0x80, b"ARQCARQC", hashed, self._relay))
         number = asked.data[25:29]  # 9F37, after 9F02 9F03 9F1A 95 5F2A 9A 9C
@@ -116,8 +116,11 @@ def tvr(outcome: Outcome) -> bytes:
 
 def test_a_card_that_signs_is_authenticated_and_goes_online() -> None:
     card = SigningCard()
-    assert tvr(tap(card, ABLE, sale_of()))[0] == 0
+    outcome = tap(card, ABLE, sale_of())
+    assert tvr(outcome)[0] == 0
     assert card.seen[-1].p1 == 0x90, "an ARQC, signed"
+    assert isinstance(outcome, OnlineRequest)
+    assert tlv.flat(outcome.sale.chip)[0x9F26] == b"ARQCARQC"
 
 
 @pytest.mark.parametrize(
@@ -290,3 +293,9 @@ def test_a_till_without_a_stopwatch_says_so_and_a_card_without_is_left_alone() -
     card = SigningCard()
     assert tvr(tap(card, ABLE, sale_of(), Watch()))[4] == 0
     assert not sent(card)
+
+
+def test_an_answer_without_a_cryptogram_that_was_not_to_be_signed_ends_the_application() -> None:
+    pairs = [(0x9F27, b"\x80"), (0x9F36, b"\0\x07"), (0x9F4B, bytes(144)), (0x9F10, IAD)]
+    card = PlainCard(made={0x80: tlv.encode(0x77, tlv.encode_all(pairs))})
+    assert isinstance(tap(card, ABLE, sale_of()), EndApplication)
