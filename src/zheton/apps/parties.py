@@ -122,7 +122,8 @@ class Parties:
         on, keys = self.on, self.on.keys
         desk = TokenDesk(keys, on.vault, line, on.rules, on.entropy, AppSeal(), on.who("tsp"))
         key, thumbprint = keys.envelope_key(), keys.envelope_thumbprint()
-        app = token_service_app(desk, key, thumbprint, on.clock, on.wallet_secret())
+        on.admit_requestors()
+        app = token_service_app(desk, key, thumbprint, on.clock)
         tell_health(app, {"issuer": lambda: line.link.is_up})
         return HttpServer(app, port=port)
 

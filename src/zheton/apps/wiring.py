@@ -47,8 +47,9 @@ from zheton.roles.issuer.enrol import enrol
 from zheton.roles.issuer.state import Bank
 from zheton.roles.network.state import Switch
 from zheton.roles.tsp.audit import Auditor
+from zheton.roles.tsp.requestors import admit, key_hash
 from zheton.roles.tsp.service import TokenService as NumberService
-from zheton.roles.tsp.state import Rules
+from zheton.roles.tsp.state import Requestor, RequestorKind, Rules
 from zheton.roles.wallet.desk import WalletDesk
 from zheton.roles.wallet.ports import TokenService
 
@@ -276,6 +277,18 @@ class Installation:
     def wallet_secret(self) -> str:
         """What wallet and token service know of each other."""
         return open_secret(self.data / "wallet-tsp.secret").hex()
+
+    def issuer_secret(self) -> str:
+        """By what the issuer is known to the token service."""
+        return open_secret(self.data / "issuer-tsp.secret").hex()
+
+    def admit_requestors(self) -> None:
+        """Let this folder's wallet and issuer call the token API; the vault keeps hashes alone."""
+        for kind, secret in (
+            (RequestorKind.WALLET, self.wallet_secret()),
+            (RequestorKind.ISSUER, self.issuer_secret()),
+        ):
+            admit(self.vault, Requestor(kind.value, kind, f"the {kind} here", key_hash(secret)))
 
     def _refuse_lost(self, keys: str, database: str) -> None:
         """Fresh keys in the place of lost ones would leave a database that nothing opens."""

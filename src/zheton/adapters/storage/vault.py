@@ -10,7 +10,10 @@ from sqlalchemy import Connection, func, select, text
 from zheton.adapters.storage import vault_sqlite as sql
 from zheton.adapters.storage.audit_log import create_tables
 from zheton.adapters.storage.database import Database
+from zheton.adapters.storage.vault_answers import AnswerTx
 from zheton.adapters.storage.vault_bulk import bulk, run
+from zheton.adapters.storage.vault_change_tables import metadata
+from zheton.adapters.storage.vault_changes import ChangeTx
 from zheton.adapters.storage.vault_rows import (
     journal_entry,
     read_card,
@@ -19,7 +22,7 @@ from zheton.adapters.storage.vault_rows import (
     read_lease,
     to_ms,
 )
-from zheton.adapters.storage.vault_tables import card, metadata
+from zheton.adapters.storage.vault_tables import card
 from zheton.adapters.storage.vault_tokens import TokenTx
 from zheton.core.debit import Admitted, Journalled, Location
 from zheton.core.errors import UnreachableError
@@ -156,8 +159,11 @@ class SqlVault:
             return [read_journalled(row) for row in rows]
 
 
-class VaultTx(TokenTx):
-    """Single operations of one transaction; those of enrolment and leasing are in `TokenTx`."""
+class VaultTx(TokenTx, ChangeTx, AnswerTx):
+    """Single operations of one transaction; those of the token service are in what it is made of.
+
+    Here are those of the network.
+    """
 
     def burn(self, admitted: Sequence[Admitted]) -> set[Location]:
         """Set the bits that were clear, where the lease still stands; those that were set now."""

@@ -27,10 +27,11 @@ def _held(table: str, columns: str, key: str) -> str:
 LEASES = f"""
 SELECT j.asked_index,
        b.bucket, b.bin, b.batch, b.generation, b.status, b.card, b.enrolment, b.device,
-       b.device_class, b.channel, b.key_version, b.expiry, b.until_ms, b.burnt,
-       c.network, c.region, c.status AS card_status, c.par, c.last4, c.expiry AS card_expiry,
-       c.sealed_pan, c.pan_key_version, c.limit_currency, c.debit_max_minor, c.day_max_minor,
-       c.debits_per_day, c.velocity_debits, c.velocity_ms, c.controls, c.controls_edition,
+       b.device_class, b.channel, b.key_version, b.expiry, b.until_ms, b.burnt, b.held,
+       c.network, c.region, c.status AS card_status, c.held AS card_held, c.par, c.last4,
+       c.expiry AS card_expiry, c.sealed_pan, c.pan_key_version, c.limit_currency,
+       c.debit_max_minor, c.day_max_minor, c.debits_per_day, c.velocity_debits, c.velocity_ms,
+       c.controls, c.controls_edition,
        o.limit_minor, o.currency, o.expires_ms, o.merchant, o.codes_tried
 FROM {_asked("asked_index bigint, bucket smallint, bin text, batch bigint")}
 JOIN batch AS b ON b.bucket = j.bucket AND b.bin = j.bin AND b.batch = j.batch

@@ -9,8 +9,8 @@ from zheton.core.debit import DebitState, Journalled, Location, Place
 from zheton.core.money import BY_NUMERIC, Money
 from zheton.core.token.batch import Batch
 from zheton.core.token.domain import Channel, Counted, Device, Limits
-from zheton.core.token.lifecycle import BatchStatus, CardStatus
-from zheton.roles.tsp.state import Card, Enrolment, Lease, OnlineNumber
+from zheton.core.token.lifecycle import BatchStatus, CardStatus, Hold
+from zheton.roles.tsp.state import Card, Enrolment, Lease, OnlineNumber, RegisteredDevice
 
 Row = Mapping[Any, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,6 +25,14 @@ def to_ms(moment: datetime) -> int:
 def from_ms(value: int) -> datetime:
     """The moment that a row says, UTC."""
     return _EPOCH + value * _MILLISECOND
+
+
+def bucket_of(name: str) -> int:
+    """The bucket of a card or an enrolment, which its id begins with; -1 where it is no id."""
+    try:
+        return int(name[:2], 16)
+    except ValueError:
+        return -1
 
 
 def read_batch(row: Row) -> Batch:
@@ -43,6 +51,7 @@ def read_batch(row: Row) -> Batch:
         expiry=row["expiry"],
         until=from_ms(row["until_ms"]),
         burnt=row["burnt"],
+        held=Hold(row["held"]),
     )
 
 
@@ -69,6 +78,7 @@ def read_card(row: Row, prefix: str = "") -> Card:
         pan_key_version=row["pan_key_version"],
         controls=row["controls"],
         controls_edition=row["controls_edition"],
+        held=Hold(row[f"{prefix}held"]),
     )
 
 
@@ -117,6 +127,22 @@ def read_enrolment(row: Row) -> Enrolment:
         code_until=from_ms(row["code_until_ms"]) if row["code_until_ms"] else None,
         tries_left=row["tries_left"],
         issuer_told=bool(row["issuer_told"]),
+        requestor=row["requestor"],
+        held=Hold(row["held"]),
+    )
+
+
+def read_device(row: Row) -> RegisteredDevice:
+    """A row of `device`."""
+    return RegisteredDevice(
+        id=row["device"],
+        serial=row["serial"],
+        device=Device(row["device_class"]),
+        requestor=row["requestor"],
+        status=CardStatus(row["status"]),
+        held=Hold(row["held"]),
+        settled=bool(row["settled"]),
+        version=row["version"],
     )
 
 

@@ -8,10 +8,11 @@ sees to it that no two entries of a list join the same row.
 LEASES = """
 SELECT j.value ->> 0 AS asked_index,
        b.bucket, b.bin, b.batch, b.generation, b.status, b.card, b.enrolment, b.device,
-       b.device_class, b.channel, b.key_version, b.expiry, b.until_ms, b.burnt,
-       c.network, c.region, c.status AS card_status, c.par, c.last4, c.expiry AS card_expiry,
-       c.sealed_pan, c.pan_key_version, c.limit_currency, c.debit_max_minor, c.day_max_minor,
-       c.debits_per_day, c.velocity_debits, c.velocity_ms, c.controls, c.controls_edition,
+       b.device_class, b.channel, b.key_version, b.expiry, b.until_ms, b.burnt, b.held,
+       c.network, c.region, c.status AS card_status, c.held AS card_held, c.par, c.last4,
+       c.expiry AS card_expiry, c.sealed_pan, c.pan_key_version, c.limit_currency,
+       c.debit_max_minor, c.day_max_minor, c.debits_per_day, c.velocity_debits, c.velocity_ms,
+       c.controls, c.controls_edition,
        o.limit_minor, o.currency, o.expires_ms, o.merchant, o.codes_tried
 FROM json_each(:entries) AS j
 JOIN batch AS b ON b.bucket = j.value ->> 1 AND b.bin = j.value ->> 2 AND b.batch = j.value ->> 3

@@ -62,6 +62,8 @@ card = Table(
     Column("controls", String(SHEET_CHARACTERS_MAX), nullable=False, server_default=text("''")),
     Column("controls_edition", Integer, nullable=False, server_default=text("0")),
     Column("changed_ms", BigInteger, nullable=False),
+    Column("held", SmallInteger, nullable=False, server_default=text("0")),
+    Index("card_of_par", "par"),
     sqlite_with_rowid=False,
 )
 
@@ -95,7 +97,10 @@ enrolment = Table(
     Column("issuer_told", Boolean, nullable=False),
     Column("made_ms", BigInteger, nullable=False),
     Column("changed_ms", BigInteger, nullable=False),
+    Column("requestor", String(32), nullable=False, server_default=text("''")),
+    Column("held", SmallInteger, nullable=False, server_default=text("0")),
     Index("enrolment_of_card", "bucket", "card", "made_ms"),
+    Index("enrolment_of_requestor", "requestor", "bucket", "enrolment"),
     sqlite_with_rowid=False,
 )
 
@@ -105,6 +110,11 @@ device = Table(
     Column("device", String(32), primary_key=True),
     Column("serial", String(32), nullable=False, unique=True),
     Column("device_class", String(8), nullable=False),
+    Column("requestor", String(32), nullable=False, server_default=text("''")),
+    Column("status", String(12), nullable=False, server_default=text("'active'")),
+    Column("held", SmallInteger, nullable=False, server_default=text("0")),
+    Column("settled", Boolean, nullable=False, server_default=text("true")),
+    Column("version", Integer, nullable=False, server_default=text("0")),
 )
 
 # How many batches of a BIN each bucket has handed out; batch index = 64 * ordinal + bucket.
@@ -135,7 +145,9 @@ batch = Table(
     Column("until_ms", BigInteger, nullable=False),
     Column("burnt", BigInteger, nullable=False, server_default=text("0")),
     Column("given", SmallInteger, nullable=False, server_default=text("0")),
+    Column("held", SmallInteger, nullable=False, server_default=text("0")),
     Index("batch_of_enrolment", "bucket", "enrolment"),
+    Index("batch_of_device", "device", "bucket"),
     sqlite_with_rowid=False,
 )
 
@@ -189,6 +201,9 @@ debit = Table(
 )
 
 # What background work looks for is rare among the lines; each index has the words of its query.
+_SETTLING, _SCRUBBING = text("NOT settled"), text("status = 'deleted'")
+Index("device_settling", device.c.device, sqlite_where=_SETTLING, postgresql_where=_SETTLING)
+Index("card_deleted", card.c.bucket, sqlite_where=_SCRUBBING, postgresql_where=_SCRUBBING)
 # They are looked for in all buckets at once, the oldest first.
 _REVERSAL_DUE, _PENDING = text("reversal_due"), text("state = 'pending'")
 _UNTOLD = text("NOT told AND state NOT IN ('pending', 'blocked')")

@@ -10,7 +10,14 @@ from sqlalchemy.exc import IntegrityError
 from zheton.adapters.storage import audit_append
 from zheton.adapters.storage import vault_sqlite as sql
 from zheton.adapters.storage.interrupted import OvertakenError
-from zheton.adapters.storage.vault_rows import read_batch, read_card, read_enrolment, to_ms
+from zheton.adapters.storage.vault_rows import (
+    bucket_of,
+    read_batch,
+    read_card,
+    read_device,
+    read_enrolment,
+    to_ms,
+)
 from zheton.adapters.storage.vault_tables import (
     batch,
     card,
@@ -22,7 +29,7 @@ from zheton.adapters.storage.vault_tables import (
 from zheton.core.debit import Location
 from zheton.core.token.audit.entry import Resolution
 from zheton.core.token.batch import BUCKETS, Batch
-from zheton.core.token.domain import Device, Limits
+from zheton.core.token.domain import Limits
 from zheton.core.token.lifecycle import BatchStatus
 from zheton.roles.tsp.state import Card, Enrolment, OnlineNumber, RegisteredDevice
 
@@ -107,7 +114,7 @@ class TokenTx:
     def card(self, card_id: str) -> Card | None:
         """A card by its id, which begins with its bucket."""
         row = self._one(
-            select(card).where(card.c.bucket == _bucket(card_id), card.c.card == card_id)
+            select(card).where(card.c.bucket == bucket_of(card_id), card.c.card == card_id)
         )
         return read_card(row) if row else None
 
@@ -152,6 +159,7 @@ class TokenTx:
             device=new.device,
             app_key=new.app_key,
             made_ms=to_ms(at),
+            requestor=new.requestor,
             **_claim(new, at),
         )
 
@@ -159,7 +167,7 @@ class TokenTx:
         """A claim by its id, with its card."""
         row = self._one(
             select(enrolment).where(
-                enrolment.c.bucket == _bucket(enrolment_id),
+                enrolment.c.bucket == bucket_of(enrolment_id),
                 enrolment.c.enrolment == enrolment_id,
             )
         )
@@ -170,19 +178,26 @@ class TokenTx:
         return (found, behind) if behind else None
 
     def change_enrolment(self, before: Enrolment, after: Enrolment, at: datetime) -> bool:
-        """Write `after` where status and tries are still those of `before`; whether it did."""
+        """Write `after` where status, holders and tries are those of `before`; whether it did."""
         changed = self.connection.execute(
             update(enrolment)
             .where(enrolment.c.bucket == before.bucket, enrolment.c.enrolment == before.id)
             .where(enrolment.c.status == before.status)
             .where(enrolment.c.tries_left == before.tries_left)
+            .where(enrolment.c.held == int(before.held))
             .values(**_claim(after, at))
         )
         return changed.rowcount == 1
 
     def add_device(self, new: RegisteredDevice) -> None:
         """A new device."""
-        self._insert(device, device=new.id, serial=new.serial, device_class=new.device)
+        self._insert(
+            device,
+            device=new.id,
+            serial=new.serial,
+            device_class=new.device,
+            requestor=new.requestor,
+        )
 
     def device(self, device_id: str) -> RegisteredDevice | None:
         """A device by its id."""
@@ -300,9 +315,7 @@ class TokenTx:
 
     def _device(self, condition: ColumnElement[bool]) -> RegisteredDevice | None:
         row = self._one(select(device).where(condition))
-        if row is None:
-            return None
-        return RegisteredDevice(row["device"], row["serial"], Device(row["device_class"]))
+        return read_device(row) if row else None
 
     def _one(self, statement: Any) -> Any:
         return self.connection.execute(statement).mappings().first()
@@ -326,14 +339,7 @@ def _claim(claim: Enrolment, at: datetime) -> dict[str, Any]:
         "code_mac": claim.code_mac,
         "code_until_ms": to_ms(claim.code_until) if claim.code_until else 0,
         "tries_left": claim.tries_left,
+        "held": int(claim.held),
         "issuer_told": claim.issuer_told,
         "changed_ms": to_ms(at),
     }
-
-
-def _bucket(name: str) -> int:
-    """The bucket of a card or an enrolment, which its id begins with; -1 where it is no id."""
-    try:
-        return int(name[:2], 16)
-    except ValueError:
-        return -1

@@ -1,7 +1,7 @@
 """The types of what the HTTP doors take and give: every text has a shape and a longest length."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,7 +30,10 @@ Counter = Annotated[int, Field(ge=0, lt=1 << 24, description="the chip's SCP03 s
 Apdu = Annotated[str, Field(max_length=522, pattern=r"^([0-9A-F]{2})+$")]
 DeviceClass = Device
 Title = Annotated[str, Field(min_length=1, max_length=64)]
-StandingReason = Literal["cardholder", "lost", "stolen", "fraud", "finished"]
+BatchName = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$", description="16 hexadecimal digits")]
+Par = Annotated[
+    str, Field(pattern=r"^[0-9A-Z]{29}$", description="payment account reference (EMVCo), DE56")
+]
 
 
 class Clock(Protocol):

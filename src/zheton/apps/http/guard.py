@@ -4,11 +4,12 @@ Both are plain ASGI, so that they act before the framework reads or parses anyth
 """
 
 import asyncio
-import hmac
 import re
 import uuid
+from collections.abc import Callable
 from http import HTTPStatus
 
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zheton.apps.http import problem
@@ -59,20 +60,25 @@ class Guard:
 
 
 class BearerGate:
-    """Lets nobody pass without the secret (RFC 6750); whoever has not got it learns nothing.
+    """Lets nobody pass whose bearer key (RFC 6750) is nobody's; who has none learns nothing.
 
-    That the process serves is no secret.
+    Who it is, the application finds in the request's `state.caller`. That the process serves is no
+    secret.
     """
 
-    def __init__(self, app: ASGIApp, secret: str) -> None:
-        self._app, self._secret = app, checked_secret(secret).encode("ascii")
+    def __init__(self, app: ASGIApp, caller_of: Callable[[str], object | None]) -> None:
+        """`caller_of` finds who has a key; it may block."""
+        self._app, self._caller_of = app, caller_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on a request that brings the secret."""
-        closed = scope["type"] == "http" and scope["path"] != HEALTH_PATH
-        if closed and not hmac.compare_digest(_bearer(scope), self._secret):
-            await unauthorised()(scope, receive, send)
-            return
+        """Pass on a request that brings a key that is somebody's."""
+        if scope["type"] == "http" and scope["path"] != HEALTH_PATH:
+            key = _bearer(scope)
+            caller = await run_in_threadpool(self._caller_of, key) if key else None
+            if caller is None:
+                await unauthorised()(scope, receive, send)
+                return
+            scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
 
 
@@ -93,10 +99,11 @@ def unauthorised() -> ASGIApp:
     return problem.respond(document, {"WWW-Authenticate": "Bearer", "Cache-Control": "no-store"})
 
 
-def _bearer(scope: Scope) -> bytes:
+def _bearer(scope: Scope) -> str:
+    """The one key that a request brings in the form of RFC 6750; "" where it brings none."""
     given = [value for name, value in scope["headers"] if name == b"authorization"]
-    scheme, _, token = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
-    return bytes(token) if scheme.lower() == b"bearer" else b""
+    scheme, _, token = given[0].decode("latin-1").partition(" ") if len(given) == 1 else ("",) * 3
+    return token if scheme.lower() == "bearer" and _TOKEN(token) else ""
 
 
 async def _body(receive: Receive) -> bytes | HTTPStatus:

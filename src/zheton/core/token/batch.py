@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from zheton.core.token.domain import Channel, Device
-from zheton.core.token.lifecycle import BatchStatus
+from zheton.core.token.lifecycle import BatchStatus, Hold
 
 BATCH_SIZE = 64
 BUCKETS = 64
@@ -60,7 +60,10 @@ def application_transaction_counter(generation: int, place: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One lease of 64 numbers, as its row says. `expiry` is YYMM, `burnt` the bits spent."""
+    """One lease of 64 numbers, as its row says. `expiry` is YYMM, `burnt` the bits spent.
+
+    `held` says who keeps it suspended.
+    """
 
     bin: str
     batch: int
@@ -75,6 +78,7 @@ class Batch:
     expiry: str
     until: datetime
     burnt: int = field(default=0)
+    held: Hold = Hold.NOBODY
 
     @property
     def bucket(self) -> int:
@@ -90,3 +94,18 @@ class Batch:
     def left(self) -> int:
         """How many of its numbers are not burnt yet."""
         return BATCH_SIZE - (self.burnt & (1 << 64) - 1).bit_count()
+
+    @property
+    def name(self) -> str:
+        """What the chip and the token API call the lease, in hex: BIN, batch index, generation.
+
+        >>> parse_name("0021e8a400000400")
+        ('569641', 1, 0)
+        """
+        return f"{int(self.bin) << 34 | self.batch << 10 | self.generation:016x}"
+
+
+def parse_name(name: str) -> tuple[str, int, int]:
+    """BIN, batch index and generation of a lease by its name (16 hex digits)."""
+    value = int(name, 16)
+    return str(value >> 34), value >> 10 & 0xFFFFFF, value & 0x3FF

@@ -1,6 +1,10 @@
-"""What may become of a batch and of a card: a table of transitions; anything else is refused."""
+"""What may become of a batch and of a card: a table of transitions; anything else is refused.
 
-from enum import StrEnum
+Who suspends a thing holds it, and lifts that hold alone: a cardholder who has found the band again
+does not undo what the issuer did for fraud. It is active again when nobody holds it any more.
+"""
+
+from enum import Enum, IntFlag, StrEnum
 
 from zheton.core.errors import ConflictError
 
@@ -64,3 +68,122 @@ def card_may(before: CardStatus, after: CardStatus) -> None:
     """Pass if a card may go from `before` to `after`; else ConflictError."""
     if after not in _CARD[before]:
         raise ConflictError(f"A card that is {before} can't become {after}.")
+
+
+class Actor(StrEnum):
+    """In whose name a card, a claim to it, a device or a batch is changed."""
+
+    CARDHOLDER = "cardholder"
+    WALLET = "wallet"
+    ISSUER = "issuer"
+    TOKEN_SERVICE = "token-service"  # noqa: S105 a kind, no secret
+
+
+class Cause(StrEnum):
+    """Why it is changed: what a caller may say, and after it what the token service says itself."""
+
+    CARDHOLDER_REQUEST = "cardholder-request"
+    DEVICE_LOST = "device-lost"
+    DEVICE_STOLEN = "device-stolen"
+    DEVICE_FOUND = "device-found"
+    DEVICE_REPLACED = "device-replaced"
+    CARD_LOST = "card-lost"
+    CARD_STOLEN = "card-stolen"
+    FRAUD_SUSPECTED = "fraud-suspected"
+    FRAUD_CLEARED = "fraud-cleared"
+    ACCOUNT_CLOSED = "account-closed"
+    ACCOUNT_REOPENED = "account-reopened"
+    SERVICE_ENDED = "service-ended"
+    OTHER = "other"
+    ENROLLED = "enrolled"
+    IDENTIFIED = "identified"
+    REPLENISHED = "replenished"
+    SCHEDULE = "schedule"  # the passing of time: a lease that ended, a rest that is over
+
+
+ASKED = tuple(list(Cause)[: list(Cause).index(Cause.OTHER) + 1])  # what a caller may say
+
+
+class Hold(IntFlag):
+    """Who holds a thing suspended; a batch is also held by what it belongs to."""
+
+    NOBODY = 0
+    CARDHOLDER = 1
+    WALLET = 2
+    ISSUER = 4
+    TOKEN_SERVICE = 8
+    TOKEN = 16
+    DEVICE = 32
+
+    @classmethod
+    def of(cls, actor: Actor) -> "Hold":
+        """The hold of an actor."""
+        return cls[actor.name]
+
+    @property
+    def names(self) -> list[str]:
+        """Who they are, as the API says it.
+
+        >>> (Hold.ISSUER | Hold.TOKEN_SERVICE).names
+        ['issuer', 'token-service']
+        """
+        return [str(one.name).lower().replace("_", "-") for one in type(self) if one & self]
+
+
+class Verb(Enum):
+    """What a caller may ask for."""
+
+    SUSPEND = "suspend"
+    UNSUSPEND = "unsuspend"
+    DELETE = "delete"
+
+
+def held_after(held: Hold, verb: Verb, by: Hold) -> Hold:
+    """Who holds a thing after somebody suspends it, lifts the own hold, or deletes it.
+
+    ConflictError if it is held by them already, or not at all.
+
+    >>> held_after(Hold.ISSUER | Hold.CARDHOLDER, Verb.UNSUSPEND, Hold.CARDHOLDER).names
+    ['issuer']
+    """
+    if verb is Verb.DELETE:
+        return Hold.NOBODY
+    if verb is Verb.SUSPEND:
+        if by in held:
+            raise ConflictError("It is suspended already, in the name of the same.")
+        return held | by
+    if by not in held:
+        others = ", ".join(held.names)
+        detail = f"; it is suspended by {others}" if held else ""
+        raise ConflictError(f"It is not suspended in this name{detail}.")
+    return held & ~by
+
+
+def card_after(before: CardStatus, verb: Verb, held: Hold) -> CardStatus:
+    """The status that follows; `held` is who holds it then. ConflictError as the table has it."""
+    if verb is not Verb.DELETE and before is CardStatus.IDENTIFYING:
+        raise ConflictError("The card waits for its code; only the code makes it active.")
+    wanted = (
+        CardStatus.DELETED
+        if verb is Verb.DELETE
+        else CardStatus.SUSPENDED
+        if held
+        else CardStatus.ACTIVE
+    )
+    if wanted is not before or wanted is CardStatus.DELETED:
+        card_may(before, wanted)
+    return wanted
+
+
+def batch_after(before: BatchStatus, verb: Verb, held: Hold) -> BatchStatus:
+    """The status that follows; `held` is who holds it then. ConflictError as the table has it."""
+    wanted = (
+        BatchStatus.DELETED
+        if verb is Verb.DELETE
+        else BatchStatus.SUSPENDED
+        if held
+        else BatchStatus.ACTIVE
+    )
+    if wanted is not before:
+        batch_may(before, wanted)
+    return wanted

@@ -1,21 +1,35 @@
 """The cardholder types the code that the issuer delivered: ID&V's second half."""
 
 import hmac
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from zheton.core.decline import Decline, Reason
 from zheton.core.errors import ConflictError, NotFoundError
-from zheton.core.token.lifecycle import CardStatus
+from zheton.core.token.lifecycle import Actor, CardStatus, Cause
+from zheton.roles.tsp.history import of_token
 from zheton.roles.tsp.identify import identified
-from zheton.roles.tsp.ports import Keys, Vault
-from zheton.roles.tsp.state import Enrolment, Rules
+from zheton.roles.tsp.ports import Keys, Vault, VaultTx
+from zheton.roles.tsp.state import By, Enrolment, Rules
+
+
+Keep = Callable[[VaultTx, Enrolment], None]
 
 
 def activate(
-    enrolment_id: str, code: str, *, keys: Keys, vault: Vault, rules: Rules, now: datetime
+    enrolment_id: str,
+    code: str,
+    *,
+    keys: Keys,
+    vault: Vault,
+    rules: Rules,
+    now: datetime,
+    keep: Keep = lambda _tx, _active: None,
 ) -> Enrolment | Decline:
     """The enrolment, active; or why the code was not accepted. The card takes up what it says.
+
+    `keep` is called in the transaction that makes it active.
 
     A try is used up, durably, before the code is looked at, so that stopping the process gives
     nobody another one. NotFoundError for an unknown enrolment, ConflictError for one that waits
@@ -42,6 +56,8 @@ def activate(
         if not tx.change_enrolment(tried, active, now):
             raise ConflictError("Another code was tried at the same moment; try again.")
         identified(tx, rules, active, card, now)
+        tx.record([of_token(tried, active, By(Actor.CARDHOLDER, Cause.IDENTIFIED), now)])
+        keep(tx, active)
     return active
 
 

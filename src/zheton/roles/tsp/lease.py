@@ -8,9 +8,10 @@ from zheton.core.errors import ConflictError
 from zheton.core.scheme import Scheme
 from zheton.core.token.batch import BATCH_SIZE, Batch
 from zheton.core.token.domain import Channel, Device
-from zheton.core.token.lifecycle import BatchStatus
+from zheton.core.token.lifecycle import Actor, BatchStatus, Cause
+from zheton.roles.tsp.history import of_batch
 from zheton.roles.tsp.ports import Keys, VaultTx
-from zheton.roles.tsp.state import Enrolment
+from zheton.roles.tsp.state import By, Enrolment
 
 LEASE_MONTHS = 3
 
@@ -58,6 +59,8 @@ def lease(
             for index in indexes
         ]
         tx.add_batches(batches)
+        by = By(Actor.WALLET, Cause.REPLENISHED, enrolment.requestor)
+        tx.record([of_batch(None, each, enrolment.requestor, by, now) for each in batches])
         return batches
     raise ConflictError(f"{scheme.title} has no free numbers left; open another token BIN.")
 

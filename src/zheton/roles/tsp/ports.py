@@ -15,6 +15,7 @@ from zheton.core.token.domain import Limits
 from zheton.core.token.lifecycle import BatchStatus
 from zheton.core.token.number import TokenRange
 from zheton.core.token.pan import Pan
+from zheton.roles.tsp.change_ports import AnswerTx, ChangeTx
 from zheton.roles.tsp.state import Card, Enrolment, Lease, OnlineNumber, RegisteredDevice
 
 
@@ -81,7 +82,7 @@ class IssuerLink(Protocol):
         """The answer of the issuer of `pan`; UnreachableError if there is none in time."""
 
 
-class VaultTx(Protocol):
+class VaultTx(ChangeTx, AnswerTx, Protocol):
     """Single operations inside one transaction of the vault."""
 
     def card_by_index(self, pan_index: bytes) -> Card | None:

@@ -27,7 +27,7 @@ from zheton.core.emv.perso import (
     Dgi,
     store_data_commands,
 )
-from zheton.core.errors import NotFoundError, ZhetonError
+from zheton.core.errors import ConflictError, NotFoundError, ZhetonError
 from zheton.core.policy.rule import Moment, Question
 from zheton.core.scheme import Scheme
 from zheton.core.scp03.channel import SecurityLevel
@@ -36,14 +36,15 @@ from zheton.core.scp03.keys import CHALLENGE_BYTES, derive_session, pseudo_rando
 from zheton.core.token.audit.entry import Purpose, Resolution, unix_ms
 from zheton.core.token.batch import BATCH_SIZE, Batch, application_transaction_counter
 from zheton.core.token.domain import Channel
-from zheton.core.token.lifecycle import BatchStatus
+from zheton.core.token.lifecycle import Actor, BatchStatus, Cause
 from zheton.roles.tsp.desk import TokenDesk
 from zheton.roles.tsp.examine import SEQUENCE
+from zheton.roles.tsp.history import of_batch
 from zheton.roles.tsp.identify import APPROVED, tokenisation
 from zheton.roles.tsp.lease import Use, lease
 from zheton.roles.tsp.ports import Keys, VaultTx
 from zheton.roles.tsp.standing import own_device, standing
-from zheton.roles.tsp.state import Card, Enrolment, RegisteredDevice
+from zheton.roles.tsp.state import By, Card, Enrolment, RegisteredDevice
 
 BATCHES_MAX = 4  # what one package may bring
 _SELECT = 0xA4
@@ -58,6 +59,20 @@ class Package:
     numbers: int
 
 
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """Batches for a chip, with all that its package is made of; `left` counts the numbers it has.
+
+    Those of the supply are among them, whether the chip has taken them or not.
+    """
+
+    enrolment: Enrolment
+    card: Card
+    device: RegisteredDevice
+    batches: tuple[Batch, ...]
+    left: int
+
+
 def provision(
     on: TokenDesk,
     enrolment_id: str,
@@ -69,40 +84,68 @@ def provision(
 ) -> Package | Decline:
     """The card and `batches` batches as a package for the chip whose domain counts `counter`.
 
-    Batches that were offered to this device and never confirmed come again before new ones are
-    leased, so a package that was lost costs no numbers; a chip skips those that it has. The leases
-    are committed before the package exists. A chip that the card's owner did not name gets none:
-    Decline DOMAIN. NotFoundError for an unknown enrolment or device,
-    ConflictError where the enrolment is not active.
+    The leases are committed before the package exists. What refuses is what refuses `replenish`.
     """
     with on.vault.transaction() as tx:
-        enrolment, card = standing(tx, enrolment_id)
-        device = own_device(tx, enrolment, device_id)
-        if isinstance(device, Decline):
-            return device
-        decision = on.rules.policy.decide(
-            Question(
-                Moment.PROVISIONING,
-                country(enrolment.region),
-                card.network,
-                now.date(),
-                Channel.TILL,
-                device.device,
-            )
+        supply = replenish(tx, on, enrolment_id, device_id, batches, now)
+    return supply if isinstance(supply, Decline) else package(on, supply, counter, now)
+
+
+def replenish(
+    tx: VaultTx, on: TokenDesk, enrolment_id: str, device_id: str, batches: int, now: datetime
+) -> Supply | Decline:
+    """`batches` batches for a device, leased.
+
+    Batches that were offered to this device and never confirmed come again before new ones are
+    leased, so a package that was lost costs no numbers; a chip skips those that it has. A chip that
+    the card's owner did not name gets none: Decline DOMAIN. NotFoundError for an unknown enrolment
+    or device, ConflictError where one of them or the card is not active.
+    """
+    enrolment, card = standing(tx, enrolment_id)
+    device = own_device(tx, enrolment, device_id)
+    if isinstance(device, Decline):
+        return device
+    decision = on.rules.policy.decide(
+        Question(
+            Moment.PROVISIONING,
+            country(enrolment.region),
+            card.network,
+            now.date(),
+            Channel.TILL,
+            device.device,
         )
-        if not decision.allowed:
-            return Decline(Reason.POLICY, decision.text, decision.rule)
-        scheme = on.rules.schemes.named(card.network)
-        use = Use(device.id, device.device, Channel.TILL)
-        count = min(max(batches, 1), BATCHES_MAX)
-        offered = [b for b in _offered(tx, enrolment) if _still_good(b, device.id, now)]
-        leased = offered[:count]
-        if len(leased) < count:
-            leased += lease(tx, on.keys, scheme, enrolment, use, count - len(leased), now)
-    dgis = [_profile(scheme, enrolment, card)]
-    for batch in leased:
-        dgis += _batch(on.keys, scheme, enrolment, batch, now)
-    return Package(_wrapped(on, device, counter, dgis), count * BATCH_SIZE)
+    )
+    if not decision.allowed:
+        return Decline(Reason.POLICY, decision.text, decision.rule)
+    scheme = on.rules.schemes.named(card.network)
+    use = Use(device.id, device.device, Channel.TILL)
+    count = min(max(batches, 1), BATCHES_MAX)
+    offered = [b for b in _offered(tx, enrolment) if _still_good(b, device.id, now)]
+    leased = offered[:count]
+    if len(leased) < count:
+        leased += lease(tx, on.keys, scheme, enrolment, use, count - len(leased), now)
+    return Supply(enrolment, card, device, tuple(leased), _left(tx, enrolment, device_id))
+
+
+def replenished(tx: VaultTx, enrolment_id: str, device_id: str, names: Sequence[str]) -> Supply:
+    """A supply once more, by the names of its batches; ConflictError where it is good no more."""
+    enrolment, card = standing(tx, enrolment_id)
+    device = own_device(tx, enrolment, device_id)
+    live = {batch.name: batch for batch in tx.batches_of(enrolment)}
+    if isinstance(device, Decline) or any(name not in live for name in names):
+        raise ConflictError("These batches are no longer the device's; ask for others.")
+    batches = tuple(live[name] for name in names)
+    return Supply(enrolment, card, device, batches, _left(tx, enrolment, device_id))
+
+
+def package(on: TokenDesk, supply: Supply, counter: int, now: datetime) -> Package:
+    """The commands that bring a supply to its chip, whose domain counts `counter`."""
+    scheme = on.rules.schemes.named(supply.card.network)
+    dgis = [_profile(scheme, supply.enrolment, supply.card)]
+    for batch in supply.batches:
+        dgis += _batch(on.keys, scheme, supply.enrolment, batch, now)
+    numbers = len(supply.batches) * BATCH_SIZE
+    return Package(_wrapped(on, supply.device, counter, dgis), numbers)
 
 
 def provisioned(on: TokenDesk, enrolment_id: str, now: datetime) -> None:
@@ -118,6 +161,10 @@ def provisioned(on: TokenDesk, enrolment_id: str, now: datetime) -> None:
         enrolment, card = found
         offered = _offered(tx, enrolment)
         tx.set_batch_status(offered, BatchStatus.PROVISIONED)
+        by = By(Actor.WALLET, Cause.REPLENISHED, enrolment.requestor)
+        confirmed = [replace(each, status=BatchStatus.PROVISIONED) for each in offered]
+        owner, pairs = enrolment.requestor, zip(offered, confirmed, strict=True)
+        tx.record([of_batch(was, one, owner, by, now) for was, one in pairs])
         telling = bool(offered) and not enrolment.issuer_told
         if telling:
             purpose = Purpose.ENROLMENT
@@ -146,6 +193,15 @@ def _offered(tx: VaultTx, enrolment: Enrolment) -> list[Batch]:
     return sorted(offered, key=lambda batch: (batch.until, batch.bin, batch.batch))
 
 
+def _left(tx: VaultTx, enrolment: Enrolment, device_id: str) -> int:
+    """How many numbers for tills a device has of a token, or is about to have."""
+    return sum(
+        batch.left
+        for batch in tx.batches_of(enrolment)
+        if batch.channel is Channel.TILL and batch.device_id == device_id
+    )
+
+
 def _profile(scheme: Scheme, enrolment: Enrolment, card: Card) -> Dgi:
     profile = profile_of(
         scheme,
@@ -162,7 +218,7 @@ def _profile(scheme: Scheme, enrolment: Enrolment, card: Card) -> Dgi:
 def _batch(
     keys: Keys, scheme: Scheme, enrolment: Enrolment, batch: Batch, now: datetime
 ) -> list[Dgi]:
-    reference = batch_reference(batch)
+    reference = bytes.fromhex(batch.name)
     year, month = 2000 + int(batch.expiry[:2]), int(batch.expiry[2:])
     header = BatchHeader(
         card_ref=bytes.fromhex(enrolment.id),
@@ -184,11 +240,6 @@ def _batch(
 
 def _still_good(batch: Batch, device_id: str, now: datetime) -> bool:
     return batch.device_id == device_id and now < batch.until
-
-
-def batch_reference(batch: Batch) -> bytes:
-    """The 8 bytes that name a lease on the chip: BIN, batch index and generation."""
-    return (int(batch.bin) << 34 | batch.batch << 10 | batch.generation).to_bytes(8, "big")
 
 
 def _credential(keys: Keys, scheme: Scheme, batch: Batch, place: int, number: str) -> Credential:

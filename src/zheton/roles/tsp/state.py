@@ -1,14 +1,15 @@
-"""What the token service owns: cards, identifications, devices, leases of numbers."""
+"""What the token service owns: cards, claims to them, devices, leases, and who changed them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from zheton.core.policy.compiled import Policy
 from zheton.core.scheme import Schemes
 from zheton.core.token.batch import Batch
 from zheton.core.token.domain import Device, Limits
-from zheton.core.token.lifecycle import CardStatus
+from zheton.core.token.lifecycle import Actor, CardStatus, Cause, Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Card:
     pan_key_version: int = 1
     controls: str = ""  # as `core.token.control_sheet` writes them
     controls_edition: int = 0  # how often they were set
+    held: Hold = Hold.NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +58,83 @@ class Enrolment:
     code_until: datetime | None = None
     tries_left: int = 0
     issuer_told: bool = False  # that it pays from a device now
+    requestor: str = ""  # whose token it is; "" is nobody who could ask for it
+    held: Hold = Hold.NOBODY
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredDevice:
-    """A device that the token service may fill: its chip's serial number and its class."""
+    """A device that the token service may fill: its chip's serial number and its class.
+
+    Its batches lie in many buckets, so they follow its status one bucket after the other;
+    `settled` says that all have. `version` counts its changes.
+    """
 
     id: str
     serial: str
     device: Device
+    requestor: str = ""
+    status: CardStatus = CardStatus.ACTIVE
+    held: Hold = Hold.NOBODY
+    settled: bool = True
+    version: int = 0
+
+
+class RequestorKind(StrEnum):
+    """What the holder of a credential of the token API is."""
+
+    WALLET = "wallet"
+    ISSUER = "issuer"
+    TOKEN_SERVICE = "token-service"  # noqa: S105 a kind, no secret
+
+
+@dataclass(frozen=True, slots=True)
+class Requestor:
+    """Who may call the token API; `key_hash` is the SHA-256 (hex) of the bearer key."""
+
+    id: str
+    kind: RequestorKind
+    name: str
+    key_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who changes something, and why; `id` is the actor's own name for itself, or ""."""
+
+    actor: Actor
+    cause: Cause
+    id: str = ""
+
+
+class Kind(StrEnum):
+    """What a change is a change of."""
+
+    CARD = "card"
+    TOKEN = "token"  # noqa: S105 a kind, no secret
+    DEVICE = "device"
+    BATCH = "batch"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the status history; `before` is "" for what is new.
+
+    `subject` is the id of a card, a token or a device, or the name of a batch (`batch_name`). The
+    line is `requestor`'s to read; `token` is the enrolment that it concerns, or "". `ordinal`
+    counts the lines of a bucket and a requestor, without a gap and in the order of their commits.
+    """
+
+    bucket: int
+    kind: Kind
+    subject: str
+    requestor: str
+    token: str
+    before: str
+    after: str
+    at: datetime
+    by: By
+    ordinal: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +171,25 @@ class Rules:
     def limits_in(self, region: str) -> Limits:
         """The limits of a card enrolled in a region."""
         return self.limits.get(region, self.limits[""])
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A request that shall have its effect once, by the caller's key for it.
+
+    `mac` is a keyed image of the whole request; until `deadline` it counts as under way.
+    """
+
+    requestor: str
+    key: str
+    mac: str
+    deadline: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """What is kept of a request: its keyed image and, once it is done, its answer (JSON)."""
+
+    mac: str
+    done: bool
+    answer: str = field(repr=False)

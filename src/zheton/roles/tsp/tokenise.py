@@ -5,7 +5,7 @@ issuer TAR (may this card be tokenised?) and, where the issuer wants its cardhol
 ACN (deliver this code). The wallet learns an id, the last four digits and how the code travels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -17,12 +17,13 @@ from zheton.core.policy.rule import Moment, Question
 from zheton.core.scheme import Scheme
 from zheton.core.token.audit.entry import Purpose, Resolution, unix_ms
 from zheton.core.token.batch import BUCKETS
-from zheton.core.token.lifecycle import CardStatus
+from zheton.core.token.lifecycle import Actor, CardStatus, Cause
 from zheton.roles.tsp.desk import TokenDesk
 from zheton.roles.tsp.envelope import ENVELOPE_CHARACTERS_MAX, EnteredCard, read_envelope
+from zheton.roles.tsp.history import of_token
 from zheton.roles.tsp.identify import APPROVED, NO_LIMITS, identified, refuse_claim, tokenisation
 from zheton.roles.tsp.ports import Entropy, VaultTx
-from zheton.roles.tsp.state import Card, Enrolment
+from zheton.roles.tsp.state import By, Card, Enrolment
 
 CODE_DIGITS = 6
 CODE_MINUTES = 10
@@ -40,7 +41,20 @@ class Tokenised:
     card: Card
 
 
-def tokenise(on: TokenDesk, jwe: str, region: str, now: datetime) -> Tokenised | Decline:
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """Whose token it becomes, and what is to be kept in the transaction that stores the claim."""
+
+    requestor: str = ""
+    keep: Callable[[VaultTx, Tokenised], None] = lambda _tx, _made: None
+
+
+NOBODY = Claimant()  # a claim that nobody can ask for by the token API
+
+
+def tokenise(
+    on: TokenDesk, jwe: str, region: str, now: datetime, claimant: Claimant = NOBODY
+) -> Tokenised | Decline:
     """Enrol the card in an envelope for a cardholder of a region (alpha-2).
 
     DecodeError for an envelope without a card, EncodeError for a card number that is none,
@@ -70,7 +84,7 @@ def tokenise(on: TokenDesk, jwe: str, region: str, now: datetime) -> Tokenised |
         text = f"The issuer refused the card (response code {answer.text(39)})."
         return Decline(Reason.ISSUER_DECLINED, text)
     if answer.text(39) == APPROVED:
-        return _store(on, entered, scheme, home, None, now)
+        return _store(on, entered, scheme, home, None, now, claimant)
     delivery = subelements.decode(answer.text(48)).get(subelements.REACHED_BY, "")
     code = _draw_code(on.entropy)
     # First the code, then the rows: a claim whose code was never sent would wait for ever.
@@ -78,7 +92,7 @@ def tokenise(on: TokenDesk, jwe: str, region: str, now: datetime) -> Tokenised |
     if answer.text(39) != APPROVED:
         text = "The issuer could not deliver the code; ask it for another way."
         return Decline(Reason.IDENTITY_NOT_CONFIRMED, text)
-    return _store(on, entered, scheme, home, _Sent(code, delivery), now)
+    return _store(on, entered, scheme, home, _Sent(code, delivery), now, claimant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +110,7 @@ def _store(
     home: Country,
     sent: _Sent | None,
     now: datetime,
+    claimant: Claimant,
 ) -> Tokenised | Decline:
     """The card, new or found again by its keyed index, and the claim to it, in one transaction."""
     indexes = on.keys.pan_indexes(entered.pan)
@@ -108,12 +123,17 @@ def _store(
             card = _new_card(on, entered, scheme)
             tx.add_card(card, indexes[0], now)
         enrolment = _claim(on, card, entered, home, sent, now)
+        enrolment = replace(enrolment, requestor=claimant.requestor)
         tx.add_enrolment(enrolment, now)
         purpose = Purpose.ENROLMENT
         tx.log([Resolution(unix_ms(now), on.who, purpose, enrolment.id, card.id)])
         if enrolment.status is CardStatus.ACTIVE:
             card = identified(tx, on.rules, enrolment, card, now)
-    return Tokenised(enrolment, card)
+        made = Tokenised(enrolment, card)
+        by = By(Actor.WALLET, Cause.ENROLLED, claimant.requestor)
+        tx.record([of_token(None, enrolment, by, now)])
+        claimant.keep(tx, made)
+    return made
 
 
 def _known(tx: VaultTx, indexes: Sequence[bytes]) -> Card | None:

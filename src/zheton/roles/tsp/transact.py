@@ -19,6 +19,7 @@ from zheton.roles.tsp.desk import TokenDesk
 from zheton.roles.tsp.dynamic_code import dynamic_code
 from zheton.roles.tsp.examine import SEQUENCE
 from zheton.roles.tsp.lease import Use, lease
+from zheton.roles.tsp.ports import VaultTx
 from zheton.roles.tsp.standing import own_device, standing
 from zheton.roles.tsp.state import OnlineNumber
 
@@ -42,6 +43,15 @@ class SealedCredential:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """What an online number is good for; `merchant` is DE42, "" binds the first to present it."""
+
+    limit: Money
+    merchant: str
+    minutes: int
+
+
 def transact(
     on: TokenDesk,
     enrolment_id: str,
@@ -57,44 +67,57 @@ def transact(
     Decline DOMAIN_DEVICE for a device that is not the owner's. NotFoundError and ConflictError
     where the enrolment is not there or not active.
     """
+    purchase = Purchase(limit, merchant, minutes)
     with on.vault.transaction() as tx:
-        enrolment, card = standing(tx, enrolment_id)
-        device = own_device(tx, enrolment, device_id)
-        if isinstance(device, Decline):
-            return device
-        decision = on.rules.policy.decide(
-            Question(
-                Moment.PROVISIONING,
-                country(enrolment.region),
-                card.network,
-                now.date(),
-                Channel.ONLINE,
-                device.device,
-            )
+        return online_number(tx, on, enrolment_id, device_id, purchase, now)
+
+
+def online_number(
+    tx: VaultTx,
+    on: TokenDesk,
+    enrolment_id: str,
+    device_id: str,
+    purchase: Purchase,
+    now: datetime,
+) -> SealedCredential | Decline:
+    """`transact` inside a transaction; whoever gets the number out must have committed it."""
+    enrolment, card = standing(tx, enrolment_id)
+    device = own_device(tx, enrolment, device_id)
+    if isinstance(device, Decline):
+        return device
+    decision = on.rules.policy.decide(
+        Question(
+            Moment.PROVISIONING,
+            country(enrolment.region),
+            card.network,
+            now.date(),
+            Channel.ONLINE,
+            device.device,
         )
-        if not decision.allowed:
-            return Decline(Reason.POLICY, decision.text, decision.rule)
-        scheme = on.rules.schemes.named(card.network)
+    )
+    if not decision.allowed:
+        return Decline(Reason.POLICY, decision.text, decision.rule)
+    scheme = on.rules.schemes.named(card.network)
+    taken = tx.take_online_place(enrolment, now)
+    if taken is None:
+        use = Use(device.id, device.device, Channel.ONLINE)
+        lease(tx, on.keys, scheme, enrolment, use, 1, now)
         taken = tx.take_online_place(enrolment, now)
-        if taken is None:
-            use = Use(device.id, device.device, Channel.ONLINE)
-            lease(tx, on.keys, scheme, enrolment, use, 1, now)
-            taken = tx.take_online_place(enrolment, now)
-            assert taken is not None, "a batch that was just leased has places"  # noqa: S101
-        batch, place = taken
-        index = batch.first_index + place
-        expires_at = now + timedelta(minutes=min(max(minutes, 1), MINUTES_MAX))
-        tx.add_online_number(
-            OnlineNumber(
-                batch.bin,
-                index,
-                batch.generation,
-                limit.minor,
-                limit.currency.numeric,
-                expires_at,
-                merchant,
-            )
+        assert taken is not None, "a batch that was just leased has places"  # noqa: S101
+    batch, place = taken
+    index = batch.first_index + place
+    expires_at = now + timedelta(minutes=min(max(purchase.minutes, 1), MINUTES_MAX))
+    tx.add_online_number(
+        OnlineNumber(
+            batch.bin,
+            index,
+            batch.generation,
+            purchase.limit.minor,
+            purchase.limit.currency.numeric,
+            expires_at,
+            purchase.merchant,
         )
+    )
     number = on.keys.token_range(batch.bin).number(index)
     cipher = scheme.cryptogram.cipher
     card_key = on.keys.card_key(cipher, batch.bin, batch.key_version, number, SEQUENCE)

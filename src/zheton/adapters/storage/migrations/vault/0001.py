@@ -27,9 +27,11 @@ def upgrade() -> None:
         sa.Column("until_ms", sa.BigInteger(), nullable=False),
         sa.Column("burnt", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("given", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("held", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("bucket", "bin", "batch"),
         sqlite_with_rowid=False,
     )
+    op.create_index("batch_of_device", "batch", ["device", "bucket"], unique=False)
     op.create_index("batch_of_enrolment", "batch", ["bucket", "enrolment"], unique=False)
     op.create_table(
         "batch_counter",
@@ -68,9 +70,19 @@ def upgrade() -> None:
         ),
         sa.Column("controls_edition", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("changed_ms", sa.BigInteger(), nullable=False),
+        sa.Column("held", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("bucket", "card"),
         sqlite_with_rowid=False,
     )
+    op.create_index(
+        "card_deleted",
+        "card",
+        ["bucket"],
+        unique=False,
+        sqlite_where=sa.text("status = 'deleted'"),
+        postgresql_where=sa.text("status = 'deleted'"),
+    )
+    op.create_index("card_of_par", "card", ["par"], unique=False)
     op.create_table(
         "card_index",
         sa.Column("bucket", sa.SmallInteger(), nullable=False),
@@ -78,6 +90,14 @@ def upgrade() -> None:
         sa.Column("card_bucket", sa.SmallInteger(), nullable=False),
         sa.Column("card", sa.String(length=32), nullable=False),
         sa.PrimaryKeyConstraint("bucket", "pan_index"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "change_counter",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("requestor", sa.String(length=32), nullable=False),
+        sa.Column("next_ordinal", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("bucket", "requestor"),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -143,8 +163,23 @@ def upgrade() -> None:
         sa.Column("device", sa.String(length=32), nullable=False),
         sa.Column("serial", sa.String(length=32), nullable=False),
         sa.Column("device_class", sa.String(length=8), nullable=False),
+        sa.Column("requestor", sa.String(length=32), server_default=sa.text("''"), nullable=False),
+        sa.Column(
+            "status", sa.String(length=12), server_default=sa.text("'active'"), nullable=False
+        ),
+        sa.Column("held", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("settled", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("device"),
         sa.UniqueConstraint("serial"),
+    )
+    op.create_index(
+        "device_settling",
+        "device",
+        ["device"],
+        unique=False,
+        sqlite_where=sa.text("NOT settled"),
+        postgresql_where=sa.text("NOT settled"),
     )
     op.create_table(
         "enrolment",
@@ -163,10 +198,15 @@ def upgrade() -> None:
         sa.Column("issuer_told", sa.Boolean(), nullable=False),
         sa.Column("made_ms", sa.BigInteger(), nullable=False),
         sa.Column("changed_ms", sa.BigInteger(), nullable=False),
+        sa.Column("requestor", sa.String(length=32), server_default=sa.text("''"), nullable=False),
+        sa.Column("held", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("bucket", "enrolment"),
         sqlite_with_rowid=False,
     )
     op.create_index("enrolment_of_card", "enrolment", ["bucket", "card", "made_ms"], unique=False)
+    op.create_index(
+        "enrolment_of_requestor", "enrolment", ["requestor", "bucket", "enrolment"], unique=False
+    )
     op.create_table(
         "incarnation",
         sa.Column("one", sa.SmallInteger(), autoincrement=False, nullable=False),
@@ -178,6 +218,17 @@ def upgrade() -> None:
         sa.Column("buckets_done", sa.SmallInteger(), nullable=False),
         sa.PrimaryKeyConstraint("one"),
     )
+    op.create_table(
+        "kept_answer",
+        sa.Column("requestor", sa.String(length=32), nullable=False),
+        sa.Column("idempotency_key", sa.String(length=64), nullable=False),
+        sa.Column("mac", sa.String(length=64), nullable=False),
+        sa.Column("done", sa.Boolean(), nullable=False),
+        sa.Column("answer", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("until_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("requestor", "idempotency_key"),
+    )
+    op.create_index("kept_until", "kept_answer", ["until_ms"], unique=False)
     op.create_table(
         "online_number",
         sa.Column("bucket", sa.SmallInteger(), nullable=False),
@@ -192,16 +243,61 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("bucket", "bin", "number_index", "generation"),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "requestor",
+        sa.Column("requestor", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("requestor"),
+        sa.UniqueConstraint("key_hash"),
+    )
+    op.create_table(
+        "status_change",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("requestor", sa.String(length=32), nullable=False),
+        sa.Column("ordinal", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("subject", sa.String(length=32), nullable=False),
+        sa.Column("token", sa.String(length=32), nullable=False),
+        sa.Column("status_before", sa.String(length=12), nullable=False),
+        sa.Column("status_after", sa.String(length=12), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.String(length=16), nullable=False),
+        sa.Column("actor_id", sa.String(length=64), nullable=False),
+        sa.Column("cause", sa.String(length=24), nullable=False),
+        sa.PrimaryKeyConstraint("bucket", "requestor", "ordinal"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "change_of_subject", "status_change", ["bucket", "subject", "ordinal"], unique=False
+    )
+    op.create_index(
+        "change_of_token", "status_change", ["bucket", "token", "ordinal"], unique=False
+    )
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     """Backwards."""
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_index("change_of_token", table_name="status_change")
+    op.drop_index("change_of_subject", table_name="status_change")
+    op.drop_table("status_change")
+    op.drop_table("requestor")
     op.drop_table("online_number")
+    op.drop_index("kept_until", table_name="kept_answer")
+    op.drop_table("kept_answer")
     op.drop_table("incarnation")
+    op.drop_index("enrolment_of_requestor", table_name="enrolment")
     op.drop_index("enrolment_of_card", table_name="enrolment")
     op.drop_table("enrolment")
+    op.drop_index(
+        "device_settling",
+        table_name="device",
+        sqlite_where=sa.text("NOT settled"),
+        postgresql_where=sa.text("NOT settled"),
+    )
     op.drop_table("device")
     op.drop_index(
         "debit_untold",
@@ -223,9 +319,18 @@ def downgrade() -> None:
     )
     op.drop_index("debit_of_number", table_name="debit")
     op.drop_table("debit")
+    op.drop_table("change_counter")
     op.drop_table("card_index")
+    op.drop_index("card_of_par", table_name="card")
+    op.drop_index(
+        "card_deleted",
+        table_name="card",
+        sqlite_where=sa.text("status = 'deleted'"),
+        postgresql_where=sa.text("status = 'deleted'"),
+    )
     op.drop_table("card")
     op.drop_table("batch_counter")
     op.drop_index("batch_of_enrolment", table_name="batch")
+    op.drop_index("batch_of_device", table_name="batch")
     op.drop_table("batch")
     # ### end Alembic commands ###
