@@ -42,8 +42,9 @@ from zheton.roles.issuer.enrol import enrol
 from zheton.roles.issuer.handle import handle
 from zheton.roles.issuer.state import Bank
 from zheton.roles.tsp.desk import TokenDesk
+from zheton.roles.tsp.requestors import admit, key_hash
 from zheton.roles.tsp.service import TokenService
-from zheton.roles.tsp.state import Rules
+from zheton.roles.tsp.state import Requestor, RequestorKind, Rules
 from zheton.roles.wallet.desk import WalletDesk
 
 PANS = {cardholder.id: cardholder.pan.reveal() for cardholder in bundled().cardholders}
@@ -256,9 +257,8 @@ def _build(databases: dict[str, Database], clock: ManualClock) -> Lab:
     keys, vault = vault_keys(), SqlVault(databases["vault"])
     link = BankLink(bank, accounts, outbox, clock)
     desk = TokenDesk(keys, vault, link, rules(), SeededEntropy(1), AppSeal())
-    tsp = token_service_app(
-        desk, keys.envelope_key(), keys.envelope_thumbprint(), clock, TSP_SECRET
-    )
+    admit(vault, Requestor("wallet", RequestorKind.WALLET, "the wallet", key_hash(TSP_SECRET)))
+    tsp = token_service_app(desk, keys.envelope_key(), keys.envelope_thumbprint(), clock)
     client = in_process(tsp)
     tokens = HttpTokenService("http://tsp", TSP_SECRET, client)
     profiles = {name: Device(p.device_class) for name, p in load_devices().items()}

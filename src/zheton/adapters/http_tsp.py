@@ -25,19 +25,13 @@ from zheton.core.errors import (
 )
 from zheton.core.money import Money
 from zheton.core.token.domain import Device as DeviceClass
-from zheton.core.token.lifecycle import CardStatus
+from zheton.core.token.lifecycle import Actor, CardStatus, Cause, Verb
 from zheton.roles.wallet.state import EncryptionKey, OnlineNumber, Package, Token
 
 ANSWER_BYTES_MAX = 1_000_000
 TIMEOUT = httpx.Timeout(10.0, connect=2.0)  # the token service asks an issuer in between
 # A proxy of the environment would see what is meant for the token service alone.
 _TRUST_ENVIRONMENT = False
-
-_VERBS = {
-    CardStatus.SUSPENDED: "suspend",
-    CardStatus.ACTIVE: "unsuspend",
-    CardStatus.DELETED: "delete",
-}
 
 
 class HttpTokenService:
@@ -62,25 +56,25 @@ class HttpTokenService:
     def tokenise(self, envelope: str, region: str) -> Token:
         """Enrol the card in an envelope."""
         body = {"encryptedPayload": envelope, "region": region}
-        return _token(ask(self._client, "POST", "/v1/tokenize", body))
+        return _token(ask(self._client, "POST", "/v1/tokens", body))
 
     def activate(self, token: str, code: str) -> Token:
         """Activate a token by the code that its issuer delivered."""
-        body = {"tokenUniqueReference": token, "code": code}
-        return _token(ask(self._client, "POST", "/v1/activate", body))
+        return _token(ask(self._client, "POST", f"/v1/tokens/{token}/activate", {"code": code}))
 
     def look_up(self, token: str) -> Token:
         """A token as it stands."""
-        body = {"tokenUniqueReference": token}
-        return _token(ask(self._client, "POST", "/v1/getToken", body))
+        return _token(ask(self._client, "GET", f"/v1/tokens/{token}"))
 
-    def change_standing(self, token: str, status: CardStatus) -> None:
-        """Suspend, resume or delete a token."""
-        body = {"tokenUniqueReferences": [token], "reason": "cardholder"}
-        answer = ask(self._client, "POST", f"/v1/{_VERBS[status]}", body)
-        problem = next((one.get("problem") for one in _field(answer, "tokens", list)), None)
-        if problem:
-            raise error_of(problem)
+    def change_token(self, token: str, verb: Verb, cause: Cause) -> Token:
+        """Suspend, resume or delete a token in its cardholder's name; the token after it."""
+        body = {"reason": cause.value, "actor": Actor.CARDHOLDER.value}
+        return _token(ask(self._client, "POST", f"/v1/tokens/{token}/{verb.value}", body))
+
+    def change_device(self, device: str, verb: Verb, cause: Cause) -> CardStatus:
+        """Suspend or resume all that is on a device in its wearer's name; its status after it."""
+        body = {"reason": cause.value, "actor": Actor.CARDHOLDER.value}
+        return _status(ask(self._client, "POST", f"/v1/devices/{device}/{verb.value}", body))
 
     def register_device(self, device: str, serial: str, device_class: DeviceClass) -> None:
         """Make a device known."""
@@ -89,10 +83,8 @@ class HttpTokenService:
 
     def provision(self, token: str, device: str, counter: int, batches: int) -> Package:
         """A package with new numbers for a chip."""
-        body = {"tokenUniqueReference": token, "deviceId": device}
-        answer = ask(
-            self._client, "POST", "/v1/provision", body | {"counter": counter, "batches": batches}
-        )
+        body = {"deviceId": device, "counter": counter, "batches": batches}
+        answer = ask(self._client, "POST", f"/v1/tokens/{token}/replenish", body)
         try:
             commands = tuple(bytes.fromhex(each) for each in _field(answer, "commands", list))
         except (TypeError, ValueError):
@@ -101,21 +93,20 @@ class HttpTokenService:
 
     def provisioned(self, token: str) -> None:
         """The chip has taken what was provisioned."""
-        ask(self._client, "POST", "/v1/provisioned", {"tokenUniqueReference": token})
+        ask(self._client, "POST", f"/v1/tokens/{token}/provisioned")
 
     def transact(
         self, token: str, device: str, limit: Money, merchant: str, minutes: int
     ) -> OnlineNumber:
         """A number for one debit in a web shop."""
         body = {
-            "tokenUniqueReference": token,
             "deviceId": device,
             "amountMinor": limit.minor,
             "currency": limit.currency.code,
             "merchant": merchant,
             "minutes": minutes,
         }
-        answer = ask(self._client, "POST", "/v1/transact", body)
+        answer = ask(self._client, "POST", f"/v1/tokens/{token}/transact", body)
         try:
             expires_at = datetime.fromisoformat(_field(answer, "expiresAt", str))
         except ValueError:
@@ -190,13 +181,17 @@ def _malformed(detail: str) -> EncodeError:
 
 
 def _token(answer: Mapping[str, Any]) -> Token:
-    try:
-        status = CardStatus(_field(answer, "status", str))
-    except ValueError:
-        raise _strange("status") from None
+    status = _status(answer)
     names = ("network", "panSuffix", "expiry", "paymentAccountReference", "delivery")
     reference = _field(answer, "tokenUniqueReference", str)
     return Token(reference, status, *(_field(answer, name, str) for name in names))
+
+
+def _status(answer: Mapping[str, Any]) -> CardStatus:
+    try:
+        return CardStatus(_field(answer, "status", str))
+    except ValueError:
+        raise _strange("status") from None
 
 
 def _field(answer: Mapping[str, Any], name: str, kind: type) -> Any:

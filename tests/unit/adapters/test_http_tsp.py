@@ -8,9 +8,15 @@ import httpx
 import pytest
 
 from zheton.adapters.http_tsp import ANSWER_BYTES_MAX, TIMEOUT, HttpTokenService, error_of
-from zheton.core.errors import DecodeError, RefusedError, UnreachableError, ZhetonError
+from zheton.core.errors import (
+    ConflictError,
+    DecodeError,
+    RefusedError,
+    UnreachableError,
+    ZhetonError,
+)
 from zheton.core.money import money
-from zheton.core.token.lifecycle import CardStatus
+from zheton.core.token.lifecycle import CardStatus, Cause, Verb
 
 CANARY = "5413330089600010"
 TOKEN = {
@@ -32,7 +38,7 @@ def service(answer: Callable[[httpx.Request], httpx.Response]) -> HttpTokenServi
 def test_the_secret_goes_along_and_the_answer_comes_back() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.headers["authorization"] == "Bearer secret"
-        assert str(request.url) == "http://tsp.example/v1/getToken"
+        assert str(request.url) == "http://tsp.example/v1/tokens/" + "0" * 32
         return httpx.Response(200, json=TOKEN)
 
     token = service(answer).look_up("0" * 32)
@@ -117,8 +123,7 @@ def test_a_document_that_is_none_is_an_error_all_the_same(problem: dict[str, Any
 
 def test_a_standing_that_did_not_change_is_an_error() -> None:
     problem = {"status": 409, "detail": "A card that is deleted can't become active."}
-    body = {"tokens": [{"tokenUniqueReference": "0" * 32, "status": None, "problem": problem}]}
-    with pytest.raises(ZhetonError, match="deleted"):
-        service(lambda _: httpx.Response(200, json=body)).change_standing(
-            "0" * 32, CardStatus.ACTIVE
+    with pytest.raises(ConflictError, match="deleted"):
+        service(lambda _: httpx.Response(409, json=problem)).change_token(
+            "0" * 32, Verb.UNSUSPEND, Cause.CARDHOLDER_REQUEST
         )

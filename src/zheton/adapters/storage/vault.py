@@ -14,6 +14,7 @@ from zheton.adapters.storage.vault_answers import AnswerTx
 from zheton.adapters.storage.vault_bulk import bulk, run
 from zheton.adapters.storage.vault_change_tables import metadata
 from zheton.adapters.storage.vault_changes import ChangeTx
+from zheton.adapters.storage.vault_look import TokenLook
 from zheton.adapters.storage.vault_rows import (
     journal_entry,
     read_card,
@@ -52,7 +53,7 @@ _COUNT_BLOCKED = text(
 )
 
 
-class SqlVault:
+class SqlVault(TokenLook):
     """The vault on any database that `Database` opens; its tables are made if they are missing."""
 
     def __init__(self, database: Database) -> None:

@@ -136,7 +136,9 @@ class ChangeTx:
         query = select(card.c.day).where(card.c.bucket == behind.bucket, card.c.card == behind.id)
         return int(self.connection.execute(query).scalar() or 0)
 
-    def change_device(self, before: RegisteredDevice, after: RegisteredDevice) -> bool:
+    def change_device(
+        self, before: RegisteredDevice, after: RegisteredDevice, at: datetime
+    ) -> bool:
         """Write what of a device changes, where it has not changed since `before` was read."""
         changed = self.connection.execute(
             update(device)
@@ -146,6 +148,7 @@ class ChangeTx:
                 held=int(after.held),
                 settled=after.settled,
                 version=after.version,
+                changed_ms=to_ms(at),
             )
         )
         return changed.rowcount == 1

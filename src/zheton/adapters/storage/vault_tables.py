@@ -100,6 +100,7 @@ enrolment = Table(
     Column("requestor", String(32), nullable=False, server_default=text("''")),
     Column("held", SmallInteger, nullable=False, server_default=text("0")),
     Index("enrolment_of_card", "bucket", "card", "made_ms"),
+    Index("enrolment_of_chip", "device"),
     Index("enrolment_of_requestor", "requestor", "bucket", "enrolment"),
     sqlite_with_rowid=False,
 )
@@ -115,6 +116,7 @@ device = Table(
     Column("held", SmallInteger, nullable=False, server_default=text("0")),
     Column("settled", Boolean, nullable=False, server_default=text("true")),
     Column("version", Integer, nullable=False, server_default=text("0")),
+    Column("changed_ms", BigInteger, nullable=False, server_default=text("0")),
 )
 
 # How many batches of a BIN each bucket has handed out; batch index = 64 * ordinal + bucket.

@@ -1,7 +1,7 @@
 """Who asks the token service, in whose name and why, and how asking twice is asking once.
 
-Every endpoint that changes something takes three things in the same way: the caller from its
-bearer key (`Asking`), the request's `Idempotency-Key` (the same), and what changes a status also
+Every endpoint that changes something takes the same things in the same way: the caller from its
+bearer key and the request's `Idempotency-Key` (both `Ask`), and what changes a status also
 the body's `reason`, `actor` and `actorId` (`Because`).
 """
 
@@ -18,7 +18,8 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, Field
 
 from zheton.apps.http import problem
-from zheton.apps.http.fields import Answer, Body, Clock
+from zheton.apps.http.fields import Answer, Body
+from zheton.apps.http.reaching import caller
 from zheton.core.decline import Decline
 from zheton.core.token.lifecycle import ASKED, Actor, Cause
 from zheton.roles.tsp.desk import TokenDesk
@@ -92,25 +93,24 @@ async def _fingerprint(request: Request) -> str:
     return hashlib.sha256(told + await request.body()).hexdigest()
 
 
-class Asking:
-    """A dependency that tells who asks (`Asked`); the gate before the application knows it."""
+def asked(
+    request: Request,
+    fingerprint: Annotated[str, Depends(_fingerprint)],
+    key: IdempotencyKey = None,
+) -> Asked:
+    """Who asks, when, and by which key: a dependency of whatever changes something.
 
-    def __init__(self, desk: TokenDesk, clock: Clock) -> None:
-        self._desk, self._clock = desk, clock
+    The application has `state.desk` and `state.clock`; the gate before it knows the caller.
+    """
+    requestor, now = caller(request), request.app.state.clock.now()
+    if key is None:
+        return Asked(requestor, now, None)
+    # A body may hold a code of six digits: a plain hash of it could be guessed back.
+    mac = request.app.state.desk.keys.code_mac(f"request of {requestor.id}", fingerprint).hex()
+    return Asked(requestor, now, Once(requestor.id, key, mac, now + UNDER_WAY_MAX))
 
-    def __call__(
-        self,
-        request: Request,
-        fingerprint: Annotated[str, Depends(_fingerprint)],
-        key: IdempotencyKey = None,
-    ) -> Asked:
-        """The request's caller, moment and key."""
-        requestor, now = request.state.caller, self._clock.now()
-        if key is None:
-            return Asked(requestor, now, None)
-        # A body may hold a code of six digits: a plain hash of it could be guessed back.
-        mac = self._desk.keys.code_mac(f"request of {requestor.id}", fingerprint).hex()
-        return Asked(requestor, now, Once(requestor.id, key, mac, now + UNDER_WAY_MAX))
+
+Ask = Annotated[Asked, Depends(asked)]
 
 
 def said(answer: Answer | Decline) -> str:

@@ -8,17 +8,18 @@ problem that names the field.
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Path
+from fastapi import FastAPI
 from pydantic import Field
 
-from zheton.apps.http.fields import AmountMinor, Answer, Body, Clock, StandingReason
+from zheton.apps.http.asking import Ask, Asked, Because
+from zheton.apps.http.fields import AmountMinor, Answer, Body
+from zheton.apps.http.reaching import OwnToken
 from zheton.core.token.control_sheet import Setting
 from zheton.core.token.controls_document import DAY_COUNT_MAX, ENTRIES_MAX
 from zheton.core.token.domain import VELOCITY_MAX, VELOCITY_MINUTES_MAX
 from zheton.roles.tsp.controls import Controlled, Wish, controls_of, set_controls
 from zheton.roles.tsp.desk import TokenDesk
 
-Token = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="tokenUniqueReference")]
 Entries = Annotated[
     list[Annotated[str, Field(max_length=27)]], Field(min_length=1, max_length=ENTRIES_MAX)
 ]
@@ -69,20 +70,18 @@ class CardControls(TokenControls):
     velocity: Velocity | None = None
 
 
-class SetTokenControls(Body):
+class SetTokenControls(Because):
     """Controls for one token, and why."""
 
     edition: Annotated[int, Field(ge=0)]
     controls: TokenControls
-    reason: StandingReason
 
 
-class SetCardControls(Body):
+class SetCardControls(Because):
     """Controls for a whole card, and why."""
 
     edition: Annotated[int, Field(ge=0)]
     controls: CardControls
-    reason: StandingReason
 
 
 class SettingAnswer(Answer):
@@ -106,28 +105,30 @@ class ControlsAnswer(Answer):
     limits: dict[str, str | int]
 
 
-def add_controls(app: FastAPI, desk: TokenDesk, clock: Clock) -> None:
+def add_controls(app: FastAPI, desk: TokenDesk) -> None:
     """Let the token service's application read and set controls."""
 
-    def change(token: str, whole_card: bool, body: SetTokenControls | SetCardControls) -> Any:
-        document = body.controls.document()
-        wish = Wish(token, whole_card, document, body.edition, "wallet", body.reason)
-        return _answer(set_controls(desk.vault, desk.rules, wish, clock.now()), token)
+    def change(
+        token: str, whole_card: bool, body: SetTokenControls | SetCardControls, asked: Asked
+    ) -> Any:
+        document, by = body.controls.document(), asked.by(body)
+        wish = Wish(token, whole_card, document, body.edition, by.actor, by.cause)
+        return _answer(set_controls(desk.vault, desk.rules, wish, asked.at), token)
 
     @app.get("/v1/tokens/{token}/controls", response_model=ControlsAnswer)
-    def get_controls(token: Token) -> Any:
+    def get_controls(token: OwnToken) -> Any:
         """The controls that hold for a token: its own and those of its card."""
         return _answer(controls_of(desk.vault, token), token)
 
     @app.put("/v1/tokens/{token}/controls", response_model=ControlsAnswer)
-    def put_token_controls(token: Token, body: SetTokenControls) -> Any:
+    def put_token_controls(token: OwnToken, body: SetTokenControls, asked: Ask) -> Any:
         """Set what the numbers of this token may do; an empty document frees them."""
-        return change(token, False, body)
+        return change(token, False, body, asked)
 
     @app.put("/v1/tokens/{token}/card-controls", response_model=ControlsAnswer)
-    def put_card_controls(token: Token, body: SetCardControls) -> Any:
+    def put_card_controls(token: OwnToken, body: SetCardControls, asked: Ask) -> Any:
         """Set what the card behind this token may do by all its devices."""
-        return change(token, True, body)
+        return change(token, True, body, asked)
 
 
 def _answer(found: Controlled, token: str) -> ControlsAnswer:

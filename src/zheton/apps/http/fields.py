@@ -83,3 +83,15 @@ class EncryptionKeyAnswer(Answer):
 
     jwk: dict[str, str | list[str]]
     thumbprint: str
+
+
+class ProblemAnswer(BaseModel):
+    """Why something was not done (RFC 9457); `reason` and `rule` where a rule refused it."""
+
+    type: Annotated[str, Field(examples=["urn:zheton:problem:conflict"])]
+    title: Annotated[str, Field(examples=["Conflict"])]
+    status: Annotated[int, Field(examples=[409])]
+    detail: Annotated[str, Field(examples=["It is suspended already, in the name of the same."])]
+    reason: str | None = None
+    rule: str | None = None
+    requestId: str | None = None

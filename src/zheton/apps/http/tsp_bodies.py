@@ -21,9 +21,9 @@ from zheton.apps.http.fields import (
 from zheton.core.token.batch import Batch
 from zheton.core.token.domain import Channel
 from zheton.core.token.lifecycle import Actor, BatchStatus, CardStatus, Cause
-from zheton.roles.tsp.look import TokenView
 from zheton.roles.tsp.provision import BATCHES_MAX
 from zheton.roles.tsp.state import Card, Change, Kind, RegisteredDevice
+from zheton.roles.tsp.view import TokenView
 
 _REFERENCE = "0c6f1e9a4b7d4c0f8a5be2d1903f7a66"
 _PAR = "5041ZHT0A1B2C3D4E5F6G7H8I9J0K"

@@ -26,6 +26,7 @@ from zheton.apps.http.wallet_bodies import (
     DebitAnswer,
     DeviceAnswer,
     DeviceBody,
+    DeviceStateAnswer,
     NeedBody,
     Notices,
     NoticesAnswer,
@@ -38,7 +39,7 @@ from zheton.apps.http.wallet_bodies import (
     device_answer,
 )
 from zheton.core.errors import NotFoundError
-from zheton.core.token.lifecycle import CardStatus
+from zheton.core.token.lifecycle import Cause, Verb
 from zheton.roles.wallet import cards, devices, feed, history, users
 from zheton.roles.wallet.desk import WalletDesk
 from zheton.roles.wallet.state import User
@@ -78,6 +79,7 @@ def wallet_app(desk: WalletDesk, clock: Clock, notifier_secret: str) -> FastAPI:
     app.state.hub = hub = Hub()
     me = Caller(desk)
     _users(app, desk, clock, me)
+    _bands(app, desk, me)
     _cards(app, desk, clock, me)
     _online(app, desk, me)
     _feed(app, desk, clock, me)
@@ -113,6 +115,24 @@ def _users(app: FastAPI, desk: WalletDesk, clock: Clock, me: Caller) -> None:
         return [device_answer(device) for device in devices.devices_of(desk.store, user)]
 
 
+def _bands(app: FastAPI, desk: WalletDesk, me: Caller) -> None:
+    @app.post("/v1/devices/{d}/suspend")
+    def suspend_device(d: DeviceId, user: Annotated[User, Depends(me)]) -> DeviceStateAnswer:
+        """The device is lost: no number on it pays, of whatever card, until it is found."""
+        cause = Cause.DEVICE_LOST
+        return DeviceStateAnswer(
+            id=d, status=devices.change_standing(desk, user, d, Verb.SUSPEND, cause)
+        )
+
+    @app.post("/v1/devices/{d}/resume")
+    def resume_device(d: DeviceId, user: Annotated[User, Depends(me)]) -> DeviceStateAnswer:
+        """The device is found: its numbers pay again, unless somebody else has suspended them."""
+        cause = Cause.DEVICE_FOUND
+        return DeviceStateAnswer(
+            id=d, status=devices.change_standing(desk, user, d, Verb.UNSUSPEND, cause)
+        )
+
+
 def _cards(app: FastAPI, desk: WalletDesk, clock: Clock, me: Caller) -> None:
     @app.post("/v1/users/{u}/creditCards", status_code=201)
     def enrol(u: Id, body: CardBody, user: Annotated[User, Depends(me)]) -> CardAnswer:
@@ -141,17 +161,17 @@ def _cards(app: FastAPI, desk: WalletDesk, clock: Clock, me: Caller) -> None:
     @app.post("/v1/creditCards/{c}/suspend")
     def suspend(c: CardId, user: Annotated[User, Depends(me)]) -> CardAnswer:
         """No number of this card pays until it is resumed."""
-        return card_answer(cards.change_standing(desk, user, c, CardStatus.SUSPENDED))
+        return card_answer(cards.change_standing(desk, user, c, Verb.SUSPEND))
 
     @app.post("/v1/creditCards/{c}/resume")
     def resume(c: CardId, user: Annotated[User, Depends(me)]) -> CardAnswer:
         """A suspended card pays again."""
-        return card_answer(cards.change_standing(desk, user, c, CardStatus.ACTIVE))
+        return card_answer(cards.change_standing(desk, user, c, Verb.UNSUSPEND))
 
     @app.post("/v1/creditCards/{c}/delete")
     def delete(c: CardId, user: Annotated[User, Depends(me)]) -> CardAnswer:
         """This card never pays again."""
-        return card_answer(cards.change_standing(desk, user, c, CardStatus.DELETED))
+        return card_answer(cards.change_standing(desk, user, c, Verb.DELETE))
 
 
 def _online(app: FastAPI, desk: WalletDesk, me: Caller) -> None:

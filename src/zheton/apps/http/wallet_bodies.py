@@ -63,6 +63,13 @@ class DeviceAnswer(Answer):
     registeredAt: datetime
 
 
+class DeviceStateAnswer(Answer):
+    """How a device stands at the token service."""
+
+    id: str
+    status: CardStatus
+
+
 class CardBody(Body):
     """A card in an envelope."""
 

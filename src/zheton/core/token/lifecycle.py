@@ -159,31 +159,29 @@ def held_after(held: Hold, verb: Verb, by: Hold) -> Hold:
     return held & ~by
 
 
-def card_after(before: CardStatus, verb: Verb, held: Hold) -> CardStatus:
-    """The status that follows; `held` is who holds it then. ConflictError as the table has it."""
+def card_after(before: CardStatus, held: Hold, verb: Verb, by: Hold) -> tuple[CardStatus, Hold]:
+    """Status and holders of a card, a claim or a device that somebody changes.
+
+    ConflictError as the table of transitions and `held_after` have it.
+    """
     if verb is not Verb.DELETE and before is CardStatus.IDENTIFYING:
         raise ConflictError("The card waits for its code; only the code makes it active.")
-    wanted = (
-        CardStatus.DELETED
-        if verb is Verb.DELETE
-        else CardStatus.SUSPENDED
-        if held
-        else CardStatus.ACTIVE
-    )
-    if wanted is not before or wanted is CardStatus.DELETED:
-        card_may(before, wanted)
-    return wanted
+    if before is CardStatus.DELETED:
+        raise ConflictError("It is deleted, and that is final.")
+    holders = held_after(held, verb, by)
+    if verb is Verb.DELETE:
+        return CardStatus.DELETED, holders
+    return (CardStatus.SUSPENDED if holders else CardStatus.ACTIVE), holders
 
 
-def batch_after(before: BatchStatus, verb: Verb, held: Hold) -> BatchStatus:
-    """The status that follows; `held` is who holds it then. ConflictError as the table has it."""
-    wanted = (
-        BatchStatus.DELETED
-        if verb is Verb.DELETE
-        else BatchStatus.SUSPENDED
-        if held
-        else BatchStatus.ACTIVE
-    )
-    if wanted is not before:
+def batch_after(before: BatchStatus, held: Hold, verb: Verb, by: Hold) -> tuple[BatchStatus, Hold]:
+    """Status and holders of a batch that somebody changes, or what it belongs to.
+
+    ConflictError as the table of transitions and `held_after` have it.
+    """
+    holders = held_after(held, verb, by)
+    wanted = BatchStatus.SUSPENDED if holders else BatchStatus.ACTIVE
+    wanted = BatchStatus.DELETED if verb is Verb.DELETE else wanted
+    if wanted is not before or verb is Verb.DELETE:
         batch_may(before, wanted)
-    return wanted
+    return wanted, holders

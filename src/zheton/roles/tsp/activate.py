@@ -13,7 +13,6 @@ from zheton.roles.tsp.identify import identified
 from zheton.roles.tsp.ports import Keys, Vault, VaultTx
 from zheton.roles.tsp.state import By, Enrolment, Rules
 
-
 Keep = Callable[[VaultTx, Enrolment], None]
 
 

@@ -55,7 +55,9 @@ class ChangeTx(Protocol):
     def paid_last(self, behind: Card) -> int:
         """The day that a card paid last, YYYYMMDD; 0 if it never did."""
 
-    def change_device(self, before: RegisteredDevice, after: RegisteredDevice) -> bool:
+    def change_device(
+        self, before: RegisteredDevice, after: RegisteredDevice, at: datetime
+    ) -> bool:
         """Write what of a device changes, where it has not changed since `before` was read."""
 
     def unsettled_devices(self, count: int) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from zheton.core.errors import ConflictError, NotFoundError
-from zheton.core.token.lifecycle import Hold, Verb, card_after, held_after
+from zheton.core.token.lifecycle import Hold, Verb, card_after
 from zheton.roles.tsp.history import device_bucket, of_device
 from zheton.roles.tsp.ports import Vault, VaultTx
 from zheton.roles.tsp.state import By, RegisteredDevice
@@ -18,8 +18,8 @@ from zheton.roles.tsp.suspend import follow, written
 UNSETTLED_MAX = 100  # what one run of background work takes up
 
 
-def register(vault: Vault, device: RegisteredDevice) -> None:
-    """Make a device known; the same device again is nothing.
+def register(vault: Vault, device: RegisteredDevice) -> RegisteredDevice:
+    """Make a device known, and tell how it stands; the same device again is nothing.
 
     ConflictError if its id or its serial number belongs to another device: a chip has one owner,
     also once it is deleted.
@@ -30,6 +30,7 @@ def register(vault: Vault, device: RegisteredDevice) -> None:
             tx.add_device(device)
         elif _named(known) != _named(device):
             raise ConflictError("This id or serial number belongs to another device.")
+    return known or device
 
 
 def change_device(
@@ -43,15 +44,15 @@ def change_device(
     before = tx.held_device(device_id)
     if before is None:
         raise NotFoundError("There is no such device; register it first.")
-    held = held_after(before.held, verb, Hold.of(by.actor))
+    status, held = card_after(before.status, before.held, verb, Hold.of(by.actor))
     after = replace(
         before,
-        status=card_after(before.status, verb, held),
+        status=status,
         held=held,
         settled=False,
         version=before.version + 1,
     )
-    written(tx.change_device(before, after))
+    written(tx.change_device(before, after, now))
     tx.record([of_device(before, after, by, now)])
     return after
 
@@ -72,7 +73,7 @@ def settle(vault: Vault, device_id: str, now: datetime) -> None:
             tx.record(follow(tx, batches, device.status, Hold.DEVICE, owner, last.by, now))
     with vault.transaction() as tx:
         # Where the device was changed again meanwhile, it is for that change to say this.
-        tx.change_device(begun, replace(begun, settled=True))
+        tx.change_device(begun, replace(begun, settled=True), now)
 
 
 def settle_all(vault: Vault, now: datetime) -> int:

@@ -16,7 +16,15 @@ from zheton.core.token.lifecycle import BatchStatus
 from zheton.core.token.number import TokenRange
 from zheton.core.token.pan import Pan
 from zheton.roles.tsp.change_ports import AnswerTx, ChangeTx
-from zheton.roles.tsp.state import Card, Enrolment, Lease, OnlineNumber, RegisteredDevice
+from zheton.roles.tsp.state import (
+    Card,
+    Change,
+    Enrolment,
+    Lease,
+    OnlineNumber,
+    RegisteredDevice,
+)
+from zheton.roles.tsp.view import Search, TokenView
 
 
 class Keys(Protocol):
@@ -168,3 +176,25 @@ class Vault(Protocol):
 
     def leases(self, at: Sequence[Location]) -> Mapping[Location, Lease]:
         """The leases behind some numbers, read at one moment; unknown ones are left out."""
+
+    def view(self, token: str) -> TokenView | None:
+        """A token by its id, with card and device."""
+
+    def views_after(self, wanted: Search, after: tuple[int, str], count: int) -> list[TokenView]:
+        """At most `count` tokens of an owner, a chip, a PAR, those after a bucket and id."""
+
+    def history_of_token(self, token: str, after: int, count: int) -> list[Change]:
+        """The lines that concern a token, after an ordinal."""
+
+    def history_of(
+        self, bucket: int, subject: str, requestor: str, after: int, count: int
+    ) -> list[Change]:
+        """The lines of a subject that are a requestor's, after an ordinal."""
+
+    def changes_after(
+        self, requestor: str, counts: Sequence[int], first: int, count: int
+    ) -> list[Change]:
+        """At most `count` lines of a requestor, those of each bucket after its count.
+
+        The buckets come in their order from `first` on.
+        """

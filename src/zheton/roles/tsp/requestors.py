@@ -20,8 +20,14 @@ def key_hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
+def find(vault: Vault, key: str) -> Requestor | None:
+    """Whose bearer key it is. Looking it up by its hash tells no time about the key."""
+    with vault.transaction() as tx:
+        return tx.requestor_by_key(key_hash(key))
+
+
 def admit(vault: Vault, requestor: Requestor) -> None:
-    """Let a requestor in; one of the same id is replaced, if its kind is the same or not."""
+    """Let a requestor in; one of the same id is replaced."""
     with vault.transaction() as tx:
         tx.add_requestor(requestor)
 

@@ -17,12 +17,16 @@ from zheton.core.token.lifecycle import (
     Verb,
     batch_after,
     card_after,
-    held_after,
 )
 from zheton.roles.tsp.history import of_batch, of_card, of_token
 from zheton.roles.tsp.ports import VaultTx
 from zheton.roles.tsp.state import By, Card, Change, Enrolment
 
+_FOLLOWING = {
+    CardStatus.SUSPENDED: Verb.SUSPEND,
+    CardStatus.ACTIVE: Verb.UNSUSPEND,
+    CardStatus.DELETED: Verb.DELETE,
+}
 _CHANGED_MEANWHILE = "It was changed at the same moment; try again."
 
 
@@ -46,8 +50,8 @@ def change_batch(tx: VaultTx, token: str, name: str, verb: Verb, by: By, now: da
     before = tx.held_batch(*parse_name(name))
     if claim is None or before is None or before.enrolment != token:
         raise NotFoundError("The token has no such batch.")
-    held = held_after(before.held, verb, Hold.of(by.actor))
-    after = replace(before, status=batch_after(before.status, verb, held), held=held)
+    status, held = batch_after(before.status, before.held, verb, Hold.of(by.actor))
+    after = replace(before, status=status, held=held)
     written(tx.change_batch(before, after))
     tx.record([of_batch(before, after, claim.requestor, by, now)])
     return after
@@ -63,8 +67,8 @@ def change_card(tx: VaultTx, par: str, verb: Verb, by: By, now: datetime) -> Car
     before = tx.card_by_par(par)
     if before is None:
         raise NotFoundError("There is no such card.")
-    held = held_after(before.held, verb, Hold.of(by.actor))
-    after = replace(before, status=card_after(before.status, verb, held), held=held)
+    status, held = card_after(before.status, before.held, verb, Hold.of(by.actor))
+    after = replace(before, status=status, held=held)
     tokens = tx.enrolments_of(before)
     changes = [of_card(before, after, by, now), *_told(before, after, tokens, by, now)]
     if verb is Verb.DELETE:
@@ -91,14 +95,13 @@ def follow(
     """
     changes = []
     for before in batches:
-        deleted = status is CardStatus.DELETED
-        held = before.held | hold if status is CardStatus.SUSPENDED else before.held & ~hold
-        held = Hold.NOBODY if deleted else held
-        verb = Verb.DELETE if deleted else Verb.SUSPEND
-        if held != before.held or deleted:
-            after = replace(before, status=batch_after(before.status, verb, held), held=held)
-            written(tx.change_batch(before, after))
-            changes.append(of_batch(before, after, requestor, by, now))
+        verb = _FOLLOWING[status]
+        if verb is not Verb.DELETE and (hold in before.held) is (verb is Verb.SUSPEND):
+            continue
+        after_status, held = batch_after(before.status, before.held, verb, hold)
+        after = replace(before, status=after_status, held=held)
+        written(tx.change_batch(before, after))
+        changes.append(of_batch(before, after, requestor, by, now))
     return changes
 
 
@@ -111,8 +114,8 @@ def written(done: bool) -> None:
 def _changed_token(
     tx: VaultTx, before: Enrolment, verb: Verb, hold: Hold, by: By, now: datetime
 ) -> tuple[Enrolment, list[Change]]:
-    held = held_after(before.held, verb, hold)
-    after = replace(before, status=card_after(before.status, verb, held), held=held)
+    status, held = card_after(before.status, before.held, verb, hold)
+    after = replace(before, status=status, held=held)
     written(tx.change_enrolment(before, after, now))
     changes = [of_token(before, after, by, now)]
     if after.status is not before.status:

@@ -9,12 +9,17 @@ from dataclasses import replace
 from datetime import datetime
 
 from zheton.core.errors import ConflictError, NotFoundError
-from zheton.core.token.lifecycle import CardStatus
+from zheton.core.token.lifecycle import CardStatus, Cause, Verb
 from zheton.roles.wallet.desk import WalletDesk
 from zheton.roles.wallet.ports import WalletStore, WalletTx
 from zheton.roles.wallet.state import Token, User, WalletCard
 
 CARDS_MAX = 20
+_WANTED = {
+    Verb.SUSPEND: CardStatus.SUSPENDED,
+    Verb.UNSUSPEND: CardStatus.ACTIVE,
+    Verb.DELETE: CardStatus.DELETED,
+}
 
 
 def enrol(
@@ -50,18 +55,26 @@ def verify(on: WalletDesk, user: User, card_id: str, code: str) -> WalletCard:
     return _keep(on.store, card, token)
 
 
-def change_standing(on: WalletDesk, user: User, card_id: str, status: CardStatus) -> WalletCard:
-    """The card suspended, resumed (ACTIVE) or deleted; asking twice is asking once.
+def change_standing(
+    on: WalletDesk,
+    user: User,
+    card_id: str,
+    verb: Verb,
+    cause: Cause = Cause.CARDHOLDER_REQUEST,
+) -> WalletCard:
+    """The card suspended, resumed or deleted by its user; asking twice is asking once.
 
-    It holds from the next debit on, whether the device is in reach or not.
+    It holds from the next debit on, whether the device is in reach or not. A card that its issuer
+    has suspended as well stays suspended when its user resumes it.
     """
     card = card_of(on.store, user, card_id)
     try:
-        on.tokens.change_standing(card.token.reference, status)
+        token = on.tokens.change_token(card.token.reference, verb, cause)
     except ConflictError:
-        if on.tokens.look_up(card.token.reference).status is not status:
+        token = on.tokens.look_up(card.token.reference)
+        if token.status is not _WANTED[verb]:
             raise
-    return _keep(on.store, card, replace(card.token, status=status))
+    return _keep(on.store, card, token)
 
 
 def own_card(tx: WalletTx, user: User, card_id: str) -> WalletCard:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from zheton.core.errors import ConflictError, NotFoundError
+from zheton.core.token.lifecycle import CardStatus, Cause, Verb
 from zheton.roles.wallet.desk import WalletDesk
 from zheton.roles.wallet.ports import WalletStore, WalletTx
 from zheton.roles.wallet.state import Device, User
@@ -34,6 +35,19 @@ def register(on: WalletDesk, user: User, serial: str, profile: str, now: datetim
             raise ConflictError("This chip is registered already, for somebody else or otherwise.")
     on.tokens.register_device(device.id, serial, device_class)
     return device
+
+
+def change_standing(
+    on: WalletDesk, user: User, device_id: str, verb: Verb, cause: Cause
+) -> CardStatus:
+    """A lost band: no number of any card on it pays, until it is found.
+
+    It holds from the next debit on, whether the device is in reach or not. Returns its status.
+    ConflictError where the user has suspended it already, or not.
+    """
+    with on.store.transaction() as tx:
+        device = own_device(tx, user, device_id)
+    return on.tokens.change_device(device.id, verb, cause)
 
 
 def own_device(tx: WalletTx, user: User, device_id: str) -> Device:

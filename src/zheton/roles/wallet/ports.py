@@ -11,7 +11,7 @@ from typing import Protocol
 
 from zheton.core.money import Money
 from zheton.core.token.domain import Device as DeviceClass
-from zheton.core.token.lifecycle import CardStatus
+from zheton.core.token.lifecycle import CardStatus, Cause, Verb
 from zheton.roles.wallet.state import (
     Commit,
     CommitState,
@@ -45,8 +45,12 @@ class TokenService(Protocol):
         """A token as it stands."""
         ...
 
-    def change_standing(self, token: str, status: CardStatus) -> None:
-        """Suspend, resume (ACTIVE) or delete a token."""
+    def change_token(self, token: str, verb: Verb, cause: Cause) -> Token:
+        """Suspend, resume or delete a token in its cardholder's name; the token after it."""
+        ...
+
+    def change_device(self, device: str, verb: Verb, cause: Cause) -> CardStatus:
+        """Suspend or resume all that is on a device in its wearer's name; its status after it."""
         ...
 
     def register_device(self, device: str, serial: str, device_class: DeviceClass) -> None:

@@ -17,12 +17,11 @@ from zheton.core.iso8583 import subelements
 from zheton.core.iso8583.dialect import DIALECT
 from zheton.core.iso8583.message import Message, encode
 from zheton.core.token.batch import Batch
-from zheton.core.token.lifecycle import CardStatus
+from zheton.core.token.lifecycle import Verb
 from zheton.roles.network.authorise import authorise
 from zheton.roles.network.complete import Answered, complete
 from zheton.roles.network.reverse import reverse
 from zheton.roles.network.state import Answer, Forward, Step, Wait
-from zheton.roles.tsp.standing import change_standing
 
 
 def steps(bench: VaultBench, *requests: Message, now: datetime = NOW) -> list[Step]:
@@ -217,7 +216,7 @@ def test_a_batch_that_is_suspended_between_look_and_burn_loses(bench: VaultBench
     batch = bench.leased()
     request = bench.at_till(batch)
     (verdict,) = bench.examine(request)
-    change_standing(bench.vault, batch.enrolment, CardStatus.SUSPENDED, NOW)
+    bench.change(batch.enrolment, Verb.SUSPEND)
 
     class Before:
         """The token service as it was a moment ago."""

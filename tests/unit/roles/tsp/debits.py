@@ -37,6 +37,7 @@ from zheton.core.scheme import Scheme
 from zheton.core.token.audit.entry import Purpose, Resolution, unix_ms
 from zheton.core.token.batch import Batch, application_transaction_counter
 from zheton.core.token.domain import Channel, Device, Limits
+from zheton.core.token.lifecycle import Actor, Cause, Verb
 from zheton.core.token.pan import Pan, luhn_digit
 from zheton.roles.network.read import read_debit
 from zheton.roles.network.state import Switch
@@ -44,7 +45,8 @@ from zheton.roles.tsp.desk import TokenDesk
 from zheton.roles.tsp.examine import SEQUENCE, examine
 from zheton.roles.tsp.lease import Use, lease
 from zheton.roles.tsp.service import TokenService
-from zheton.roles.tsp.state import Card, Enrolment, RegisteredDevice, Rules
+from zheton.roles.tsp.state import By, Card, Enrolment, RegisteredDevice, Rules
+from zheton.roles.tsp.suspend import change_token
 from zheton.roles.tsp.tokenise import Tokenised, tokenise
 from zheton.roles.tsp.transact import OnlineCredential, SealedCredential, transact
 
@@ -189,6 +191,12 @@ class VaultBench:
         )
         assert isinstance(made, SealedCredential)
         return opened(made)
+
+    def change(self, token: str, verb: Verb, actor: Actor = Actor.CARDHOLDER) -> Enrolment:
+        """A token that is suspended, resumed or deleted."""
+        with self.vault.transaction() as tx:
+            by = By(actor, Cause.CARDHOLDER_REQUEST)
+            return change_token(tx, token, verb, by, NOW)
 
     def number(self, batch: Batch, place: int = 0) -> str:
         """The number at a place of a batch."""

@@ -16,10 +16,9 @@ from zheton.core.emv.iad import AcType, CardVerificationResults, IssuerApplicati
 from zheton.core.iso8583.message import Message
 from zheton.core.token.batch import Batch
 from zheton.core.token.domain import Channel
-from zheton.core.token.lifecycle import BatchStatus, CardStatus
+from zheton.core.token.lifecycle import BatchStatus, CardStatus, Verb
 from zheton.roles.tsp.dynamic_code import dynamic_code
 from zheton.roles.tsp.examine import CODE_TRIES
-from zheton.roles.tsp.standing import change_standing
 
 
 def admitted(bench: VaultBench, message: Message, now: datetime = NOW) -> Admitted:
@@ -90,11 +89,11 @@ def test_a_suspended_or_deleted_card_pays_nothing(bench: VaultBench) -> None:
 def test_an_enrolment_takes_its_numbers_along(bench: VaultBench) -> None:
     batch = bench.leased()
     message = bench.at_till(batch)
-    change_standing(bench.vault, batch.enrolment, CardStatus.SUSPENDED, NOW)
+    bench.change(batch.enrolment, Verb.SUSPEND)
     assert declined(bench, message) is Reason.SUSPENDED
-    change_standing(bench.vault, batch.enrolment, CardStatus.ACTIVE, NOW)
+    bench.change(batch.enrolment, Verb.UNSUSPEND)
     assert admitted(bench, message).refusal is None
-    change_standing(bench.vault, batch.enrolment, CardStatus.DELETED, NOW)
+    bench.change(batch.enrolment, Verb.DELETE)
     assert declined(bench, message) is Reason.SUSPENDED
 
 

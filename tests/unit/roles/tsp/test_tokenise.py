@@ -24,12 +24,11 @@ from zheton.core.errors import (
     ZhetonError,
 )
 from zheton.core.iso8583 import subelements
-from zheton.core.token.lifecycle import CardStatus
+from zheton.core.token.lifecycle import CardStatus, Verb
 from zheton.roles.tsp.activate import activate
 from zheton.roles.tsp.envelope import ENVELOPE_CHARACTERS_MAX
 from zheton.roles.tsp.identify import CLAIMS_MAX, NO_LIMITS
 from zheton.roles.tsp.provision import Package, provision
-from zheton.roles.tsp.standing import change_standing
 from zheton.roles.tsp.state import Card, Enrolment
 from zheton.roles.tsp.tokenise import Tokenised, tokenise
 
@@ -194,20 +193,20 @@ def test_the_same_code_leads_to_another_image_in_each_enrolment(bench: VaultBenc
     assert keys.code_mac("a" * 32, "123456") != keys.code_mac("b" * 32, "123456")
 
 
-@pytest.mark.parametrize("status", [CardStatus.ACTIVE, CardStatus.SUSPENDED])
-def test_nothing_but_the_code_makes_a_card_active(bench: VaultBench, status: CardStatus) -> None:
+@pytest.mark.parametrize("verb", [Verb.UNSUSPEND, Verb.SUSPEND])
+def test_nothing_but_the_code_makes_a_card_active(bench: VaultBench, verb: Verb) -> None:
     made = enrol(bench)
     with pytest.raises(ConflictError):
-        change_standing(bench.vault, made.enrolment.id, status, NOW)
+        bench.change(made.enrolment.id, verb)
     assert kept(bench, made.enrolment).status is CardStatus.IDENTIFYING
 
 
 def test_a_deleted_enrolment_never_comes_back(bench: VaultBench) -> None:
     made, code = enrol(bench), bench.bank.code
-    change_standing(bench.vault, made.enrolment.id, CardStatus.DELETED, NOW)
-    for status in CardStatus:
+    bench.change(made.enrolment.id, Verb.DELETE)
+    for verb in Verb:
         with pytest.raises(ConflictError):
-            change_standing(bench.vault, made.enrolment.id, status, NOW)
+            bench.change(made.enrolment.id, verb)
     with pytest.raises(ConflictError):
         typed(bench, made.enrolment, code)
 

@@ -13,10 +13,9 @@ from zheton.core.iso8583 import subelements
 from zheton.core.money import money
 from zheton.core.token.batch import BATCH_SIZE, Batch
 from zheton.core.token.domain import Channel, Device
-from zheton.core.token.lifecycle import BatchStatus, CardStatus
+from zheton.core.token.lifecycle import BatchStatus, Verb
 from zheton.roles.tsp.devices import register
 from zheton.roles.tsp.provision import BATCHES_MAX, Package, provision, provisioned
-from zheton.roles.tsp.standing import change_standing
 from zheton.roles.tsp.state import Enrolment, RegisteredDevice
 from zheton.roles.tsp.tokenise import Tokenised, tokenise
 from zheton.roles.tsp.transact import MINUTES_MAX, SealedCredential, transact
@@ -127,12 +126,10 @@ def test_confirming_a_package_leaves_online_numbers_alone(bench: VaultBench) -> 
     assert batch.status is BatchStatus.OFFERED
 
 
-@pytest.mark.parametrize("status", [CardStatus.SUSPENDED, CardStatus.DELETED])
-def test_an_enrolment_that_does_not_stand_gets_nothing(
-    bench: VaultBench, status: CardStatus
-) -> None:
+@pytest.mark.parametrize("verb", [Verb.SUSPEND, Verb.DELETE])
+def test_an_enrolment_that_does_not_stand_gets_nothing(bench: VaultBench, verb: Verb) -> None:
     enrolment, _ = bench.enrolled()
-    change_standing(bench.vault, enrolment.id, status, NOW)
+    status = bench.change(enrolment.id, verb).status
     with pytest.raises(ConflictError, match=status):
         package(bench, enrolment)
     with pytest.raises(ConflictError, match=status):
@@ -189,13 +186,13 @@ def test_every_suspended_number_comes_back_and_no_deleted_one_does(bench: VaultB
     enrolment, _ = bench.enrolled()
     package(bench, enrolment)
     transacted(bench, enrolment)
-    for status, expected in (
-        (CardStatus.SUSPENDED, BatchStatus.SUSPENDED),
-        (CardStatus.ACTIVE, BatchStatus.ACTIVE),
+    for verb, expected in (
+        (Verb.SUSPEND, BatchStatus.SUSPENDED),
+        (Verb.UNSUSPEND, BatchStatus.ACTIVE),
     ):
-        change_standing(bench.vault, enrolment.id, status, NOW)
+        bench.change(enrolment.id, verb)
         assert [batch.status for batch in batches(bench, enrolment)] == [expected] * 2
-    change_standing(bench.vault, enrolment.id, CardStatus.DELETED, NOW)
+    bench.change(enrolment.id, Verb.DELETE)
     assert batches(bench, enrolment) == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.roles.wallet.test_wallet_verbs import active, enrolled, register
 from tests.wallet_lab import BORIS, Lab
 from zheton.core.errors import ConflictError, DecodeError, NotFoundError
-from zheton.core.token.lifecycle import BatchStatus, CardStatus
+from zheton.core.token.lifecycle import BatchStatus, Verb
 from zheton.roles.wallet import cards, feed
 from zheton.roles.wallet.feed import LOW_WATER, Need
 from zheton.roles.wallet.state import Commit, CommitState, User
@@ -119,7 +119,7 @@ def test_nothing_is_given_without_an_active_card(world: Lab, anna: User) -> None
 def test_a_suspended_card_gets_no_package_not_even_an_old_one(world: Lab, anna: User) -> None:
     card, device = active(world, anna), register(world, anna)
     get(world, anna, device, 0)
-    cards.change_standing(world.wallet_desk, anna, card.id, CardStatus.SUSPENDED)
+    cards.change_standing(world.wallet_desk, anna, card.id, Verb.SUSPEND)
     assert ask(world, anna, device, 0) is None
 
 

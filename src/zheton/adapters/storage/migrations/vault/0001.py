@@ -170,6 +170,7 @@ def upgrade() -> None:
         sa.Column("held", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("settled", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("changed_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("device"),
         sa.UniqueConstraint("serial"),
     )
@@ -204,6 +205,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("enrolment_of_card", "enrolment", ["bucket", "card", "made_ms"], unique=False)
+    op.create_index("enrolment_of_chip", "enrolment", ["device"], unique=False)
     op.create_index(
         "enrolment_of_requestor", "enrolment", ["requestor", "bucket", "enrolment"], unique=False
     )
@@ -290,6 +292,7 @@ def downgrade() -> None:
     op.drop_table("kept_answer")
     op.drop_table("incarnation")
     op.drop_index("enrolment_of_requestor", table_name="enrolment")
+    op.drop_index("enrolment_of_chip", table_name="enrolment")
     op.drop_index("enrolment_of_card", table_name="enrolment")
     op.drop_table("enrolment")
     op.drop_index(

@@ -1,0 +1,160 @@
+"""Enrolling cards and filling devices over the token service's door."""
+
+import json
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+
+from zheton.apps.http.asking import (
+    Ask,
+    Asked,
+    answer_at_once,
+    answer_in_steps,
+    answered,
+    said,
+)
+from zheton.apps.http.fields import OnlineNumberAnswer
+from zheton.apps.http.reaching import OwnToken
+from zheton.apps.http.tsp_bodies import (
+    ActivateBody,
+    DeviceAnswer,
+    DeviceBody,
+    Done,
+    PackageAnswer,
+    ReplenishBody,
+    TokenAnswer,
+    TokenizeBody,
+    TransactBody,
+    device_answer,
+    token_answer,
+)
+from zheton.core.decline import Decline
+from zheton.roles.tsp.activate import activate
+from zheton.roles.tsp.desk import TokenDesk
+from zheton.roles.tsp.devices import register
+from zheton.roles.tsp.once import Keep, at_once
+from zheton.roles.tsp.ports import VaultTx
+from zheton.roles.tsp.provision import (
+    Supply,
+    package,
+    provisioned,
+    replenish,
+    replenished,
+)
+from zheton.roles.tsp.state import Enrolment, RegisteredDevice
+from zheton.roles.tsp.tokenise import Claimant, Tokenised, tokenise
+from zheton.roles.tsp.transact import Purchase, SealedCredential, online_number
+from zheton.roles.tsp.view import TokenView
+
+
+def add_enrolment(app: FastAPI, desk: TokenDesk) -> None:
+    """Tokenise and activate."""
+
+    @app.post("/v1/tokens", response_model=TokenAnswer)
+    def tokenize(body: TokenizeBody, asked: Ask) -> JSONResponse:
+        """Enrol the card in an envelope; `delivery` says how its issuer sends the code."""
+
+        def work(keep: Keep) -> TokenAnswer | Decline:
+            def store(tx: VaultTx, made: Tokenised) -> None:
+                keep(tx, said(_fresh(made, asked)))
+
+            claimant = Claimant(asked.requestor.id, store)
+            envelope, region = body.encryptedPayload, body.region
+            made = tokenise(desk, envelope, region, asked.at, claimant)
+            return made if isinstance(made, Decline) else _fresh(made, asked)
+
+        return answer_in_steps(desk, asked, work)
+
+    @app.post("/v1/tokens/{token}/activate", response_model=TokenAnswer)
+    def activate_token(token: OwnToken, body: ActivateBody, asked: Ask) -> JSONResponse:
+        """Activate a token with the code that its cardholder got; three wrong codes end it."""
+
+        def work(keep: Keep) -> TokenAnswer | Decline:
+            def store(tx: VaultTx, active: Enrolment) -> None:
+                keep(tx, said(_looked(tx, active, asked)))
+
+            done = activate(
+                token,
+                body.code,
+                keys=desk.keys,
+                vault=desk.vault,
+                rules=desk.rules,
+                now=asked.at,
+                keep=store,
+            )
+            if isinstance(done, Decline):
+                return done
+            with desk.vault.transaction() as tx:
+                return _looked(tx, done, asked)
+
+        return answer_in_steps(desk, asked, work)
+
+
+def add_filling(app: FastAPI, desk: TokenDesk) -> None:
+    """Devices, and numbers for them."""
+
+    @app.post("/v1/devices")
+    def register_device(body: DeviceBody, asked: Ask) -> DeviceAnswer:
+        """Make a device known; the same again is nothing."""
+        serial, owner = body.serial.lower(), asked.requestor.id
+        device = RegisteredDevice(body.deviceId, serial, body.deviceClass, owner)
+        return device_answer(register(desk.vault, device))
+
+    @app.post("/v1/tokens/{token}/replenish", response_model=PackageAnswer)
+    def replenish_device(token: OwnToken, body: ReplenishBody, asked: Ask) -> JSONResponse:
+        """A package of numbers for the chip whose payment domain counts `counter`.
+
+        Under an idempotency key it is the same batches that come again, sealed anew.
+        """
+
+        def lease(tx: VaultTx) -> str:
+            made = replenish(tx, desk, token, body.deviceId, body.batches, asked.at)
+            if isinstance(made, Decline):
+                return said(made)
+            # No credential is kept: what is, names batches, and the package is made of them again.
+            return json.dumps({"status": 200, "body": [batch.name for batch in made.batches]})
+
+        text, replayed = at_once(desk.vault, asked.once, asked.at, lease)
+        kept = json.loads(text)
+        if kept["status"] != 200:
+            return answered((text, replayed))
+        with desk.vault.transaction() as tx:
+            supply = replenished(tx, token, body.deviceId, kept["body"])
+        return answered((said(_package(desk, supply, body, asked)), replayed))
+
+    @app.post("/v1/tokens/{token}/provisioned")
+    def confirm_provisioned(token: OwnToken, asked: Ask) -> Done:
+        """The chip has taken what it was last replenished with; saying so twice is nothing."""
+        provisioned(desk, token, asked.at)
+        return Done()
+
+    @app.post("/v1/tokens/{token}/transact", response_model=OnlineNumberAnswer)
+    def transact(token: OwnToken, body: TransactBody, asked: Ask) -> JSONResponse:
+        """A number for one debit in a web shop, sealed to its cardholder's phone."""
+        purchase = Purchase(body.money(), body.merchant, body.minutes)
+
+        def work(tx: VaultTx) -> OnlineNumberAnswer | Decline:
+            made = online_number(tx, desk, token, body.deviceId, purchase, asked.at)
+            return made if isinstance(made, Decline) else _online(made)
+
+        return answer_at_once(desk, asked, work)
+
+
+def _fresh(made: Tokenised, asked: Asked) -> TokenAnswer:
+    return token_answer(TokenView(made.enrolment, made.card, None, asked.at))
+
+
+def _looked(tx: VaultTx, token: Enrolment, asked: Asked) -> TokenAnswer:
+    card = tx.card(token.card)
+    assert card is not None, "a token has a card"  # noqa: S101
+    return token_answer(TokenView(token, card, tx.device_by_serial(token.device), asked.at))
+
+
+def _package(desk: TokenDesk, supply: Supply, body: ReplenishBody, asked: Asked) -> PackageAnswer:
+    made = package(desk, supply, body.counter, asked.at)
+    commands = [command.hex().upper() for command in made.commands]
+    return PackageAnswer(commands=commands, numbers=made.numbers, numbersLeft=supply.left)
+
+
+def _online(made: SealedCredential) -> OnlineNumberAnswer:
+    return OnlineNumberAnswer(encryptedPayload=made.jwe, expiresAt=made.expires_at)

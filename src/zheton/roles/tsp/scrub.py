@@ -1,0 +1,34 @@
+"""When a deleted card's number leaves the vault: once no debit of it can be disputed any more.
+
+A refund or a chargeback of the last day has to find the card, and be cleared to its issuer. Until
+then the number stays sealed; after it the row has none, and nobody opens it again.
+"""
+
+from datetime import date, datetime, timedelta
+
+from zheton.core.token.lifecycle import CardStatus
+from zheton.roles.tsp.ports import Vault
+from zheton.roles.tsp.state import Card
+
+# The dispute window of a number, and the days that what was disputed last takes to be cleared.
+KEPT_FOR = timedelta(days=180 + 30)
+SCRUBBED_MAX = 500  # what one run of background work takes up
+
+
+def kept_until(card: Card, paid_last: int) -> date | None:
+    """The day on which a deleted card's number goes; None where it is not deleted, or gone.
+
+    `paid_last` is the day of its last debit, YYYYMMDD; a card that never paid (0) goes at once.
+    """
+    if card.status is not CardStatus.DELETED or not card.sealed_pan:
+        return None
+    if paid_last == 0:
+        return date.min
+    day = date(paid_last // 10_000, paid_last // 100 % 100, paid_last % 100)
+    return day + KEPT_FOR + timedelta(days=1)
+
+
+def scrub(vault: Vault, now: datetime) -> int:
+    """Erase the numbers of deleted cards whose time has come, a bounded number; how many."""
+    with vault.transaction() as tx:
+        return tx.scrub_cards(int(f"{now - KEPT_FOR:%Y%m%d}"), SCRUBBED_MAX)
