@@ -229,7 +229,7 @@ def test_a_refusal_passes_both_doors_with_its_rule(town: Town, anna: App) -> Non
 
 def test_every_door_of_the_token_service_wants_the_secret(town: Town) -> None:
     paths = town.lab.tsp.openapi()["paths"]
-    assert len(paths) == 27
+    assert len(paths) > 20
     for path, methods in paths.items():
         for method in methods:
             for headers in ({}, {"Authorization": "Bearer " + "x" * 40}):

@@ -11,6 +11,8 @@ from tests.wallet_lab import TSP_SECRET, in_process
 from zheton.adapters.clock import ManualClock
 from zheton.adapters.storage.database import Database
 from zheton.apps.http.tsp import token_service_app
+from zheton.roles.tsp.requestors import admit, key_hash
+from zheton.roles.tsp.state import Requestor, RequestorKind
 
 
 @pytest.fixture
@@ -22,7 +24,9 @@ def bench() -> Iterator[VaultBench]:
 
 @pytest.fixture
 def client(bench: VaultBench) -> Iterator[httpx.Client]:
-    app = token_service_app(bench.desk, {}, "", ManualClock(NOW), TSP_SECRET)
+    kind = RequestorKind.TOKEN_SERVICE
+    admit(bench.vault, Requestor("operator", kind, "the operator", key_hash(TSP_SECRET)))
+    app = token_service_app(bench.desk, {}, "", ManualClock(NOW))
     with in_process(app) as made:
         made.headers["Authorization"] = f"Bearer {TSP_SECRET}"
         yield made
@@ -34,7 +38,7 @@ def token(bench: VaultBench) -> str:
 
 
 def put(client: httpx.Client, path: str, edition: int = 0, **controls: Any) -> httpx.Response:
-    body = {"edition": edition, "controls": controls, "reason": "cardholder"}
+    body = {"edition": edition, "controls": controls, "reason": "cardholder-request"}
     return client.put(f"/v1/tokens/{path}", json=body)
 
 
@@ -50,7 +54,7 @@ def test_what_is_set_is_read_with_who_why_and_when(client: httpx.Client, token: 
     assert after["card"]["controls"] == card
     assert after["token"]["controls"] == own
     told = (after["token"]["actor"], after["token"]["reason"], after["token"]["at"][:19])
-    assert told == ("wallet", "cardholder", "2019-09-10T09:30:15")
+    assert told == ("token-service", "cardholder-request", "2019-09-10T09:30:15")
     assert after["limits"]["dayCount"] == 5
     assert (after["limits"]["velocityDebits"], after["limits"]["velocityMinutes"]) == (3, 10)
 

@@ -13,12 +13,11 @@ from zheton.core.emv import tags
 from zheton.core.errors import ConflictError, EncodeError, NotFoundError
 from zheton.core.iso8583.message import Message
 from zheton.core.token.batch import Batch
-from zheton.core.token.lifecycle import CardStatus
+from zheton.core.token.lifecycle import Verb
 from zheton.roles.network.authorise import authorise
 from zheton.roles.network.reverse import reverse
 from zheton.roles.network.state import Answer, Forward, Step
 from zheton.roles.tsp.controls import Controlled, Wish, controls_of, set_controls
-from zheton.roles.tsp.standing import change_standing
 
 
 def put(bench: VaultBench, batch: Batch, document: Mapping[str, Any], card: bool) -> Controlled:
@@ -147,9 +146,9 @@ def test_controls_need_a_token_that_is_there_and_not_deleted(bench: VaultBench) 
     batch = bench.leased()
     with pytest.raises(NotFoundError):
         controls_of(bench.vault, "00" * 16)
-    change_standing(bench.vault, batch.enrolment, CardStatus.SUSPENDED, NOW)
+    bench.change(batch.enrolment, Verb.SUSPEND)
     put(bench, batch, {"channels": ["till"]}, card=False)
-    change_standing(bench.vault, batch.enrolment, CardStatus.DELETED, NOW)
+    bench.change(batch.enrolment, Verb.DELETE)
     with pytest.raises(ConflictError, match="deleted"):
         put(bench, batch, {}, card=False)
 
