@@ -19,7 +19,7 @@ from zheton.roles.network.authorise import authorise
 from zheton.roles.network.complete import Answered, complete
 from zheton.roles.network.state import Forward
 from zheton.roles.tsp import identify, rotate
-from zheton.roles.tsp.rotate import reindex_cards, reseal_cards
+from zheton.roles.tsp.rotate import Rotation, reindex_cards, reseal_cards
 from zheton.roles.tsp.service import TokenService
 
 CARDS = 8
@@ -117,6 +117,7 @@ def test_no_debit_is_lost_while_every_key_rotates(bench: VaultBench, tmp_path: P
     def drop(purpose: Purpose) -> None:
         operator.change(lambda ring, _: renewal.without_older(ring, purpose))
 
+    rotation = Rotation(operator, bench.vault, "keys", lambda: NOW)
     with till(bench) as running:
         running.wait_for(4)
         for _ in range(2):
@@ -124,7 +125,7 @@ def test_no_debit_is_lost_while_every_key_rotates(bench: VaultBench, tmp_path: P
             running.wait_for(6)  # at least one more batch is leased, under the new key
             for purpose, work in ((Purpose.DATA, reseal_cards), (Purpose.INDEX, reindex_cards)):
                 renew(purpose)
-                while list(work(operator, bench.vault))[-1].changed:
+                while list(work(rotation))[-1].changed:
                     running.wait_for(2)
             renew(Purpose.ENVELOPE)
             renew(Purpose.AUDIT)

@@ -129,6 +129,10 @@ class VaultKeys:
         plain = aes.open_sealed(key, nonce, body, _row(bucket, card, version))
         return Pan(plain.decode("ascii"))
 
+    def index_key_versions(self) -> tuple[int, ...]:
+        """The versions under which cards may be indexed, the newest first."""
+        return tuple(self._now().index)
+
     def pan_indexes(self, pan: Pan) -> tuple[bytes, ...]:
         """HMAC-SHA-256 of the card number under each index key, the newest first.
 

@@ -18,8 +18,7 @@ from zheton.apps.passphrase import AskedPassphrase
 from zheton.apps.wiring import DEFAULT_DATA, Installation
 from zheton.core.errors import ConfigurationError
 from zheton.core.scheme import Cipher
-from zheton.roles.tsp.ports import Keys, Vault
-from zheton.roles.tsp.rotate import Progress, reindex_cards, reseal_cards
+from zheton.roles.tsp.rotate import Progress, Rotation, reindex_cards, reseal_cards
 
 app = typer.Typer(
     name="keys", help="List, create, rotate and seal the vault's keys.", no_args_is_help=True
@@ -50,7 +49,7 @@ class Rotating(StrEnum):
     ENVELOPE = "envelope"
 
 
-_PASS: dict[Rotating, Callable[[Keys, Vault], Iterator[Progress]]] = {
+_PASS: dict[Rotating, Callable[[Rotation], Iterator[Progress]]] = {
     Rotating.DATA: reseal_cards,
     Rotating.INDEX: reindex_cards,
 }
@@ -183,11 +182,13 @@ def _installation(
 def _bring(installation: Installation, purpose: Rotating, what: str) -> Progress:
     """Passes over all cards until one finds nothing to change; what they did together."""
     changed, last = 0, Progress(0, 0, 0, 0)
+    on = installation
+    rotation = Rotation(on.keys, on.vault, on.who("keys"), on.clock.now)
     console = Console(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         for _ in range(PASSES_MAX):
             shown = bar.add_task(what, total=None)
-            for last in _PASS[purpose](installation.keys, installation.vault):
+            for last in _PASS[purpose](rotation):
                 bar.update(shown, total=last.total, completed=last.seen)
             changed += last.changed
             if not last.changed:

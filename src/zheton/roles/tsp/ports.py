@@ -50,6 +50,9 @@ class Keys(Protocol):
     def data_key_version(self) -> int:
         """The version under which card numbers are sealed now."""
 
+    def index_key_versions(self) -> Sequence[int]:
+        """The versions under which cards may be indexed, the newest first."""
+
     def pan_indexes(self, pan: Pan) -> Sequence[bytes]:
         """The keyed indexes by which a card is found again, the newest first.
 

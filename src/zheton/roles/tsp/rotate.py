@@ -1,16 +1,20 @@
 """Bringing all cards to the newest data key or index key, while the vault is at work.
 
-A pass walks the cards in groups. A group is read without a lock, opened and sealed outside any
-transaction, and written in one short transaction, each row on condition that nobody changed it
-meanwhile. Nothing is remembered between groups: whoever stops in the middle begins again and skips
-what is done.
+A pass walks the cards in groups. A group is read without a lock, noted in the detokenisation log,
+opened and sealed outside any transaction, and written in one short transaction, each row on
+condition that nobody changed it meanwhile. Nothing is remembered between groups: whoever stops in
+the middle begins again and skips what is done.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from zheton.core.errors import VerificationError
+from zheton.core.token.audit.entry import Purpose, Resolution, unix_ms
 from zheton.core.token.batch import BUCKETS
+from zheton.core.token.pan import Pan
 from zheton.roles.tsp.ports import Keys, Vault
 from zheton.roles.tsp.state import Card
 
@@ -36,51 +40,77 @@ class _Done:
     left: int = 0
 
 
-def reseal_cards(keys: Keys, vault: Vault) -> Iterator[Progress]:
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What a pass needs of the world; `who` is for the detokenisation log."""
+
+    keys: Keys
+    vault: Vault
+    who: str
+    now: Callable[[], datetime]
+
+
+def reseal_cards(on: Rotation) -> Iterator[Progress]:
     """One pass that seals card numbers under the newest data key, a group a step."""
 
     def reseal(cards: Sequence[Card]) -> _Done:
-        newest = keys.data_key_version()
+        newest = on.keys.data_key_version()
         older = [card for card in cards if card.pan_key_version != newest]
-        resealed = []
-        for card in older:
-            try:
-                pan = keys.open_pan(card.pan_key_version, card.sealed_pan, card.bucket, card.id)
-            except VerificationError:
-                continue  # a damaged row must not keep the others under the old key
-            resealed.append((card, *keys.seal_pan(pan, card.bucket, card.id)))
+        resealed = [
+            (card, *on.keys.seal_pan(pan, card.bucket, card.id))
+            for card, pan in _opened(on, older, newest)
+        ]
         if not resealed:
             return _Done(0, len(older))
-        with vault.transaction() as tx:
+        with on.vault.transaction() as tx:
             changed = sum(tx.reseal_card(*each) for each in resealed)
         return _Done(changed, len(older) - changed)
 
-    return _pass(vault, reseal)
+    return _pass(on.vault, reseal)
 
 
-def reindex_cards(keys: Keys, vault: Vault) -> Iterator[Progress]:
+def reindex_cards(on: Rotation) -> Iterator[Progress]:
     """One pass that puts cards under the newest index key, a group a step.
 
-    Until it is done a card is looked up under every index key (`Keys.pan_indexes`).
+    Until it is done a card is looked up under every index key (`Keys.pan_indexes`). Under which
+    one a card is cannot be seen without its number, so every pass opens all of them.
     """
 
     def reindex(cards: Sequence[Card]) -> _Done:
-        moves, left = [], 0
-        for card in cards:
-            try:
-                pan = keys.open_pan(card.pan_key_version, card.sealed_pan, card.bucket, card.id)
-            except VerificationError:
-                left += 1
-                continue
-            new, *old = keys.pan_indexes(pan)
-            if old:
-                moves.append((card, old, new))
-        if not moves:
+        versions = on.keys.index_key_versions()
+        if len(versions) == 1:
+            return _Done()  # nothing could be under another, so no card is opened
+        opened = _opened(on, cards, versions[0])
+        left = len(cards) - len(opened)
+        if not opened:
             return _Done(0, left)
-        with vault.transaction() as tx:
-            return _Done(sum(tx.move_index(*move) for move in moves), left)
+        with on.vault.transaction() as tx:
+            moved = 0
+            for card, pan in opened:
+                new, *old = on.keys.pan_indexes(pan)
+                moved += tx.move_index(card, old, new)
+        return _Done(moved, left)
 
-    return _pass(vault, reindex)
+    return _pass(on.vault, reindex)
+
+
+def _opened(on: Rotation, cards: Sequence[Card], version: int) -> list[tuple[Card, Pan]]:
+    """The numbers of cards, each opened after its entry in the log is durable.
+
+    An entry of the log names the version of the key for which the card was opened. A damaged row
+    is left out: it must not keep the others under the old key.
+    """
+    if not cards:
+        return []
+    at_ms, reference = unix_ms(on.now()), f"{version:032x}"
+    with on.vault.transaction() as tx:
+        tx.log([Resolution(at_ms, on.who, Purpose.ROTATION, reference, card.id) for card in cards])
+    opened = []
+    for card in cards:
+        with suppress(VerificationError):
+            pan = on.keys.open_pan(card.pan_key_version, card.sealed_pan, card.bucket, card.id)
+            opened.append((card, pan))
+    return opened
 
 
 def _pass(vault: Vault, work: Callable[[Sequence[Card]], _Done]) -> Iterator[Progress]:

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from zheton.adapters.keys import renewal
 from zheton.adapters.keys.ring import Purpose
 from zheton.apps.cli.keys import app
+from zheton.apps.cli.main import main
 from zheton.apps.lab.stolen import steal
 from zheton.apps.wiring import Installation
 from zheton.core.errors import ConfigurationError
@@ -83,6 +84,21 @@ def test_envelope_and_audit_keys_rotate(enrolled: Path) -> None:
         enrolled, "rotate", "envelope"
     )
     assert "audit, version 2, ed25519" in run(enrolled, "rotate", "audit")
+
+
+def test_whoever_kept_the_first_audit_key_verifies_what_a_later_one_signed(
+    enrolled: Path, tmp_path: Path
+) -> None:
+    on = ["--data", str(enrolled)]
+    assert main(["audit", "checkpoint", *on]) == 0
+    kept = tmp_path / "kept.public"
+    kept.write_text((enrolled / "audit.public").read_text())
+    assert "audit.public" in run(enrolled, "rotate", "audit")
+    run(enrolled, "rotate", "data")  # opens every card, so there is something to sign
+    assert main(["audit", "checkpoint", *on]) == 0
+    assert main(["audit", "verify", *on, "--key", str(kept)]) == 0
+    kept.write_text(f"1 {bytes(32).hex()}\n")
+    assert main(["audit", "verify", *on, "--key", str(kept)]) == 1
 
 
 def test_a_new_bin_gets_its_keys(enrolled: Path) -> None:

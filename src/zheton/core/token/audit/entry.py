@@ -31,6 +31,7 @@ class Purpose(StrEnum):
     REVERSAL = "reversal"
     CLEARING = "clearing"
     ENROLMENT = "enrolment"  # the card came in, or its issuer is told that it pays now (ID&V)
+    ROTATION = "rotation"  # sealed or indexed anew under another key; the reference is its version
     XRAY = "xray"  # a laboratory hunts the number through everything it recorded
 
 
