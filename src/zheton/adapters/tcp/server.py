@@ -7,6 +7,7 @@ import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 
 from zheton.adapters.tcp import management
 from zheton.adapters.tcp.channel import Channel, Tap
@@ -24,6 +25,23 @@ class Peer:
 
     host: str
     port: int
+
+    @property
+    def line(self) -> str:
+        """What of its address the far end can't choose: of IPv6 the first 64 bits (RFC 7421).
+
+        >>> Peer("2001:db8::7:1", 9).line, Peer("192.0.2.7", 9).line
+        ('2001:db8::/64', '192.0.2.7')
+        """
+        try:
+            address = ip_address(self.host)
+        except ValueError:
+            return self.host
+        if address.version == 4:
+            return str(address)
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ip_network((int(address), 64), strict=False))
 
 
 Handler = Callable[[Message, Peer], Awaitable[Message | None]]

@@ -129,5 +129,6 @@ def _debit(debit: dict[str, Any]) -> dict[str, Any]:
         "amount": debit["amount"].rpartition(" ")[0],
         "currency": debit["currency"],
         "state": debit["state"],
+        "reason": debit["reason"],
         "number_last4": debit["numberLast4"],
     }

@@ -129,15 +129,14 @@ class NetworkNode:
         self._requests += 1
         try:
             serve = self._debit if message.mti in _DEBITS else self._undo
-            return await serve(Heard(message, peer.host))
+            return await serve(Heard(message, peer.line))
         except UnreachableError:
             return answer(message, RESPONSE_CODE[Reason.OVERLOADED])
         finally:
             self._requests -= 1
 
     async def _undo(self, heard: Heard) -> Message:
-        undo = partial(reverse_guarded, self.switch, self.throttle, heard, self._clock.now())
-        response = await self._journal(undo)
+        response = await self._journal(partial(self._reverse, heard))
         self._reversals_wake.set()
         self._wake.set()
         return response
@@ -185,6 +184,16 @@ class NetworkNode:
 
     def _authorise(self, group: Sequence[Heard]) -> list[Step]:
         steps = authorise_guarded(self.switch, self.throttle, group, self._clock.now())
+        self._tell_closings()
+        return steps
+
+    def _reverse(self, heard: Heard) -> Message:
+        response = reverse_guarded(self.switch, self.throttle, heard, self._clock.now())
+        self._tell_closings()
+        return response
+
+    def _tell_closings(self) -> None:
+        """A line of the log for the operator; it names a source, and nothing of a card."""
         for closing in self.throttle.news():
             _log.warning(
                 "closed for %.0f s after too many messages without proof: %r"
@@ -193,7 +202,6 @@ class NetworkNode:
                 closing.source,
                 closing.refused,
             )
-        return steps
 
     def _complete(self, group: Sequence[Answered]) -> list[Message]:
         return repeated(partial(complete, self.switch, group, self._clock.now()))

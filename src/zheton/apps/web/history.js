@@ -3,6 +3,12 @@
 import { byId, element } from "./dom.js";
 import { money, named, text, time } from "./words.js";
 
+/** What became of a debit; where it was declined, the reason too, which its merchant never hears. */
+function outcome({ state, reason }) {
+  const why = state === "declined" && reason ? `: ${named("reason", reason)}` : "";
+  return named("state", state) + why;
+}
+
 export function render(debits) {
   const items = debits.map((debit) =>
     element(
@@ -11,7 +17,7 @@ export function render(debits) {
       element("span", { class: "merchant" }, debit.merchant),
       element("span", { class: "sum" }, money(debit.amount, debit.currency)),
       element("time", {}, time(debit.at)),
-      element("span", { class: "state" }, named("state", debit.state)),
+      element("span", { class: "state" }, outcome(debit)),
       element("span", { class: "last4" }, debit.number_last4 ? `•••• ${debit.number_last4}` : ""),
     ),
   );

@@ -45,6 +45,7 @@ export default {
     "reason.card-blocked": "the bank has blocked the card",
     "reason.issuer-unavailable": "the bank does not answer",
     "reason.issuer-declined": "the bank said no",
+    "reason.policy": "not offered here yet",
     "reason.domain-dates": "you let it pay on other days only",
     "reason.domain-channel": "not this way: till or online",
     "reason.domain-device": "not by this kind of device",

@@ -48,6 +48,7 @@ export default {
     "reason.card-blocked": "банк заблокировал карту",
     "reason.issuer-unavailable": "банк не отвечает",
     "reason.issuer-declined": "банк отказал",
+    "reason.policy": "здесь это пока не работает",
     "reason.domain-dates": "вы разрешили платить в другие дни",
     "reason.domain-channel": "не этим способом: касса или интернет",
     "reason.domain-device": "не этим видом устройства",
