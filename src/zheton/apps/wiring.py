@@ -24,6 +24,7 @@ from zheton.adapters.letter_file import LetterFile
 from zheton.adapters.limits_file import load_limits
 from zheton.adapters.outbox import Outbox
 from zheton.adapters.secret_file import open_secret
+from zheton.adapters.stand_in_file import load_stand_ins
 from zheton.adapters.storage.acquirer import AcquirerDatabase
 from zheton.adapters.storage.audit_log import SqlAuditLog
 from zheton.adapters.storage.clearing import ClearingDatabase
@@ -258,6 +259,7 @@ class Installation:
             self.who("network"),
             again=repeated,
             mark=self._mark(),
+            stand_ins=load_stand_ins(),
         )
 
     def _mark(self) -> bytes:

@@ -119,9 +119,19 @@ class DebitState(StrEnum):
     PENDING = "pending"  # burnt, and the issuer may have heard of it
     APPROVED = "approved"
     DECLINED = "declined"
-    TIMED_OUT = "timed-out"  # declined towards the acquirer, reversed towards the issuer
+    TIMED_OUT = "timed-out"  # declined; reversed at the issuer, if it may have heard of it
     REVERSED = "reversed"
     BLOCKED = "blocked"  # its reversal came first
+
+
+class Advice(StrEnum):
+    """What the issuer has heard of a debit that the network approved for it (0120)."""
+
+    NONE = ""  # the issuer decided by itself, or nobody approved
+    DUE = "due"
+    SENT = "sent"  # at least once, and not confirmed
+    HEARD = "heard"
+    DROPPED = "dropped"  # the debit was reversed before the issuer confirmed that it had heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +156,4 @@ class Journalled:
     auth_code: str = ""
     issuer_authentication_data: bytes = b""
     reason: str = ""
+    advice: Advice = Advice.NONE

@@ -109,7 +109,7 @@ HOLDS = Table(
 ANSWERED = Table(
     "answered",
     METADATA,
-    Column("id", String(64), primary_key=True),
+    Column("id", String(80), primary_key=True),
     Column("kind", String(16), nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
     Column("account_id", String(64), nullable=False),

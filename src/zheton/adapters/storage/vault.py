@@ -25,20 +25,24 @@ from zheton.adapters.storage.vault_rows import (
 )
 from zheton.adapters.storage.vault_tables import card
 from zheton.adapters.storage.vault_tokens import TokenTx
-from zheton.core.debit import Admitted, Journalled, Location
+from zheton.core.debit import Admitted, Advice, Journalled, Location
 from zheton.core.errors import UnreachableError
 from zheton.core.token.batch import BATCH_SIZE
 from zheton.core.token.domain import Counted
 from zheton.core.token.witness import HandedOut
+from zheton.roles.network.allowance import Allowance
 from zheton.roles.tsp.state import Card, Lease
 
 _LEASES, _SEEN, _BURN, _SPEND = bulk("LEASES"), bulk("SEEN"), bulk("BURN"), bulk("SPEND")
 _BIND_SHOP, _APPEND, _FINISH = bulk("BIND_SHOP"), bulk("APPEND"), bulk("FINISH")
+_OPEN_STAND_IN, _COUNT_STAND_IN = bulk("OPEN_STAND_IN"), bulk("COUNT_STAND_IN")
+_STAND_IN = bulk("STAND_IN")
 _UNTOLD, _OF_NUMBER = text(sql.UNTOLD), text(sql.OF_NUMBER)
 
 
 _UNDO = text(
-    "UPDATE debit SET state = 'reversed', reversal_due = true, told = false"
+    "UPDATE debit SET state = 'reversed', reversal_due = true, told = false,"
+    " advice = CASE WHEN advice IN ('due', 'sent') THEN 'dropped' ELSE advice END"
     " WHERE bucket = :bucket AND repeat_key = :key AND state IN ('pending', 'approved')"
 )
 # An amount in another currency counted as nothing (`Limits.minor`), and a day that is over is over.
@@ -46,6 +50,17 @@ _GIVE_BACK = text(
     "UPDATE card SET day_debits = day_debits - 1, day_minor = day_minor"
     " - CASE WHEN limit_currency = :currency THEN :minor ELSE 0 END"
     " WHERE bucket = :bucket AND card = :card AND day = :day AND day_debits > 0"
+)
+# Whether it counted there only its line knows, as this transaction sees it now.
+_GIVE_BACK_STOOD_IN = text(
+    "UPDATE stand_in SET debits = debits - 1, minor = minor - :minor"
+    " WHERE bucket = :bucket AND card = :card AND day = :day AND currency = :currency"
+    " AND EXISTS (SELECT 1 FROM debit WHERE debit.bucket = :bucket AND repeat_key = :key"
+    " AND advice <> '')"
+)
+_ADVISE = text(
+    "UPDATE debit SET advice = :advice WHERE bucket = :bucket AND repeat_key = :key"
+    " AND state = 'approved' AND advice IN ('due', 'sent')"
 )
 _COUNT_BLOCKED = text(
     "SELECT count(*) FROM debit WHERE bucket = :bucket AND bin = :bin AND state = 'blocked'"
@@ -111,6 +126,10 @@ class SqlVault(TokenLook):
     def reversals_due(self, count: int) -> list[Journalled]:
         """Debits whose issuer has to hear of their reversal, the oldest first."""
         return self._lines("reversal_due", count)
+
+    def advices_due(self, count: int) -> list[Journalled]:
+        """Debits whose issuer has to hear an advice, the oldest first."""
+        return self._lines("advice IN ('due', 'sent')", count)
 
     def pending(self, count: int, before: datetime, mark: str) -> list[Journalled]:
         """Debits without an outcome that are older, or whose ids begin with `mark` (not "")."""
@@ -228,6 +247,34 @@ class VaultTx(TokenTx, ChangeTx, AnswerTx):
         ]  # fmt: skip
         return {row["debit"] for row in run(self.connection, _FINISH, entries)}
 
+    def count_stood_in(self, debits: Sequence[tuple[Journalled, Allowance]]) -> set[str]:
+        """Count debits on what issuers allow in stand-in; the ids of those that stay within it."""
+        by_counter = {(d.card, d.amount.currency.numeric): d for d, _ in debits}
+        if len(by_counter) != len(debits):
+            raise ValueError("a group stands in at most once for a card and currency")
+        entries = [
+            [d.at.bucket, d.card, _day(d), d.amount.currency.numeric, d.amount.minor,
+             allowance.day_max_minor, allowance.debits_per_day]
+            for d, allowance in debits
+        ]  # fmt: skip
+        run(self.connection, _OPEN_STAND_IN, entries)
+        rows = run(self.connection, _COUNT_STAND_IN, entries)
+        return {by_counter[row["card"], row["currency"]].debit for row in rows}
+
+    def stand_in(self, debits: Sequence[Journalled]) -> None:
+        """Approve lines that are timed out; their issuer has to hear of it."""
+        entries = [
+            [line.at.bucket, line.repeat_key, line.response_code, line.auth_code,
+             line.issuer_authentication_data.hex()]
+            for line in debits
+        ]  # fmt: skip
+        run(self.connection, _STAND_IN, entries)
+
+    def advise(self, debit: Journalled, advice: Advice) -> bool:
+        """Note how far the advice of an approved line has come; False if there is none (more)."""
+        named = {"bucket": debit.at.bucket, "key": debit.repeat_key, "advice": advice}
+        return self.connection.execute(_ADVISE, named).rowcount == 1
+
     def seen(self, keys: Sequence[tuple[int, str]]) -> Mapping[str, Journalled]:
         """The journal lines of (bucket, repeat key), by repeat key."""
         return _seen(self.connection, keys)
@@ -240,17 +287,20 @@ class VaultTx(TokenTx, ChangeTx, AnswerTx):
         return changed.rowcount == 1
 
     def give_back(self, debit: Journalled) -> None:
-        """Count a debit no more towards its card's limits, if the day that it counted for is on."""
-        self.connection.execute(
-            _GIVE_BACK,
-            {
-                "bucket": debit.at.bucket,
-                "card": debit.card,
-                "day": int(f"{debit.received_at:%Y%m%d}"),
-                "minor": debit.amount.minor,
-                "currency": debit.amount.currency.numeric,
-            },
-        )
+        """Count a debit no more towards its card's limits, if the day that it counted for is on.
+
+        Nor towards the allowance of its day, if it was approved in stand-in.
+        """
+        named = {
+            "bucket": debit.at.bucket,
+            "card": debit.card,
+            "day": _day(debit),
+            "minor": debit.amount.minor,
+            "currency": debit.amount.currency.numeric,
+        }
+        # In the order in which stand-in locks them, or the two could wait for each other.
+        self.connection.execute(_GIVE_BACK_STOOD_IN, {**named, "key": debit.repeat_key})
+        self.connection.execute(_GIVE_BACK, named)
 
     def count_blocked(self, at: Location) -> int:
         """How many lines of a number's batch keep the place of an original that never came."""
@@ -280,6 +330,11 @@ class VaultTx(TokenTx, ChangeTx, AnswerTx):
                 "state": debit.state,
             },
         )
+
+
+def _day(debit: Journalled) -> int:
+    """The UTC day that a debit counts for."""
+    return int(f"{debit.received_at:%Y%m%d}")
 
 
 def _seen(connection: Connection, keys: Sequence[tuple[int, str]]) -> dict[str, Journalled]:

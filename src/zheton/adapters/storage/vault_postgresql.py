@@ -99,6 +99,42 @@ WHERE debit.bucket = j.bucket AND debit.repeat_key = j.repeat_key
 RETURNING debit.debit
 """  # noqa: S608
 
+_COUNT = (
+    "bucket smallint, card text, day integer, currency text, minor bigint, day_max bigint, "
+    "debits_max integer"
+)
+OPEN_STAND_IN = f"""
+INSERT INTO stand_in (bucket, card, day, currency, minor, debits)
+SELECT bucket, card, day, currency, 0, 0 FROM {_asked(_COUNT)}
+ORDER BY bucket, card, day, currency
+ON CONFLICT (bucket, card, day, currency) DO NOTHING
+RETURNING card
+"""  # noqa: S608
+COUNT_STAND_IN = f"""{_held("stand_in", _COUNT, "bucket, card, day, currency")}
+UPDATE stand_in
+SET minor = stand_in.minor + j.minor, debits = stand_in.debits + 1
+FROM j JOIN held USING (bucket, card, day, currency)
+WHERE stand_in.bucket = j.bucket AND stand_in.card = j.card
+  AND stand_in.day = j.day AND stand_in.currency = j.currency
+  AND stand_in.minor + j.minor <= j.day_max
+  AND stand_in.debits < j.debits_max
+RETURNING stand_in.card, stand_in.currency
+"""  # noqa: S608
+
+_STAND_IN = (
+    "bucket smallint, repeat_key text, response_code text, auth_code text, "
+    "issuer_authentication_data text"
+)
+STAND_IN = f"""{_held("debit", _STAND_IN, "bucket, repeat_key")}
+UPDATE debit
+SET state = 'approved', response_code = j.response_code, auth_code = j.auth_code,
+    issuer_authentication_data = j.issuer_authentication_data, reason = '', advice = 'due'
+FROM j JOIN held USING (bucket, repeat_key)
+WHERE debit.bucket = j.bucket AND debit.repeat_key = j.repeat_key
+  AND debit.state = 'timed-out'
+RETURNING debit.debit
+"""  # noqa: S608
+
 SEEN = f"""
 SELECT d.* FROM {_asked("bucket smallint, repeat_key text")}
 JOIN debit AS d ON d.bucket = j.bucket AND d.repeat_key = j.repeat_key

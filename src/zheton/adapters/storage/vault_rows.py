@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from zheton.core.debit import DebitState, Journalled, Location, Place
+from zheton.core.debit import Advice, DebitState, Journalled, Location, Place
 from zheton.core.money import BY_NUMERIC, Money
 from zheton.core.token.batch import Batch
 from zheton.core.token.domain import Channel, Counted, Device, Limits
@@ -187,4 +187,5 @@ def read_journalled(row: Row) -> Journalled:
         auth_code=row["auth_code"],
         issuer_authentication_data=bytes.fromhex(row["issuer_authentication_data"]),
         reason=row["reason"],
+        advice=Advice(row["advice"]),
     )

@@ -79,6 +79,37 @@ WHERE debit.bucket = j.value ->> 0 AND debit.repeat_key = j.value ->> 1
 RETURNING debit.debit
 """
 
+# Entries: bucket, card, day, currency, minor units, the most in a day, debits a day. Two
+# statements: a counter that is not there yet is made at zero, then the condition counts.
+OPEN_STAND_IN = """
+INSERT INTO stand_in (bucket, card, day, currency, minor, debits)
+SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, 0, 0
+FROM json_each(:entries) AS j WHERE true
+ON CONFLICT (bucket, card, day, currency) DO NOTHING
+RETURNING card
+"""
+COUNT_STAND_IN = """
+UPDATE stand_in
+SET minor = minor + (j.value ->> 4), debits = debits + 1
+FROM json_each(:entries) AS j
+WHERE stand_in.bucket = j.value ->> 0 AND stand_in.card = j.value ->> 1
+  AND stand_in.day = j.value ->> 2 AND stand_in.currency = j.value ->> 3
+  AND stand_in.minor + (j.value ->> 4) <= j.value ->> 5
+  AND stand_in.debits < j.value ->> 6
+RETURNING stand_in.card, stand_in.currency
+"""
+
+# Entries: bucket, repeat key, response code, auth code, tag 91 in hex.
+STAND_IN = """
+UPDATE debit
+SET state = 'approved', response_code = j.value ->> 2, auth_code = j.value ->> 3,
+    issuer_authentication_data = j.value ->> 4, reason = '', advice = 'due'
+FROM json_each(:entries) AS j
+WHERE debit.bucket = j.value ->> 0 AND debit.repeat_key = j.value ->> 1
+  AND debit.state = 'timed-out'
+RETURNING debit.debit
+"""
+
 # Entries: bucket, repeat key.
 SEEN = """
 SELECT d.* FROM json_each(:entries) AS j

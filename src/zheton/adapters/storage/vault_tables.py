@@ -199,6 +199,21 @@ debit = Table(
     Column("reason", String(32), nullable=False),
     Column("reversal_due", Boolean, nullable=False, server_default=text("false")),
     Column("told", Boolean, nullable=False, server_default=text("false")),
+    Column("advice", String(8), nullable=False, server_default=text("''")),
+    sqlite_with_rowid=False,
+)
+
+# What was approved for an issuer that could not be asked, by card and UTC day. The day is in the
+# key: debits of two days are counted in any order around midnight, each for its own.
+stand_in = Table(
+    "stand_in",
+    metadata,
+    Column("bucket", SmallInteger, primary_key=True),
+    Column("card", String(32), primary_key=True),
+    Column("day", Integer, primary_key=True),
+    Column("currency", String(3), primary_key=True),
+    Column("minor", BigInteger, nullable=False),
+    Column("debits", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -216,5 +231,12 @@ Index(
     postgresql_where=_REVERSAL_DUE,
 )
 Index("debit_untold", debit.c.received_ms, sqlite_where=_UNTOLD, postgresql_where=_UNTOLD)
+_ADVICE_DUE = text("advice IN ('due', 'sent')")
+Index(
+    "debit_advice_due",
+    debit.c.received_ms,
+    sqlite_where=_ADVICE_DUE,
+    postgresql_where=_ADVICE_DUE,
+)
 Index("debit_pending", debit.c.received_ms, sqlite_where=_PENDING, postgresql_where=_PENDING)
 Index("debit_of_number", debit.c.bucket, debit.c.bin, debit.c.number_index)

@@ -54,7 +54,7 @@ class IsoLink:
         self._requests = 0
         self._echoes = 0
         self._channel: Channel | None = None
-        self._ready = asyncio.Event()
+        self._ready, self._away = asyncio.Event(), False
         self._keeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -74,6 +74,14 @@ class IsoLink:
     def is_up(self) -> bool:
         """Whether the host answered the echo of the present connection."""
         return self._ready.is_set()
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the host was lost, or not reached, and has not come back since.
+
+        Not so while the first connection is being made: whoever asks then waits for it.
+        """
+        return self._away and not self._ready.is_set()
 
     async def request(self, message: Message, timeout_s: float) -> Message:
         """The answer to a message.
@@ -139,6 +147,7 @@ class IsoLink:
                 await self._connected()
                 backoff_s = self._limits.backoff_first_s
             except (OSError, TimeoutError, UnreachableError) as error:
+                self._away = True
                 _log.info("No connection with %s: %s", self._where, type(error).__name__)
             await asyncio.sleep(backoff_s)
             backoff_s = min(2 * backoff_s, self._limits.backoff_max_s)
@@ -185,6 +194,7 @@ class IsoLink:
 
     def _fail_pending(self) -> None:
         self._ready.clear()
+        self._away = True
         for future in self._pending.values():
             if not future.done():
                 future.set_result(None)

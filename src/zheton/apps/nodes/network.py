@@ -15,6 +15,7 @@ from zheton.adapters.tcp.link import IsoLink
 from zheton.adapters.tcp.server import IsoServer, Peer, ServerLimits
 from zheton.adapters.throttle_file import load_throttling
 from zheton.apps.grouping import Grouper
+from zheton.apps.nodes.advising import Advising
 from zheton.apps.nodes.issuer_line import IssuerLine
 from zheton.core.debit import Journalled
 from zheton.core.decline import RESPONSE_CODE, Reason
@@ -87,6 +88,8 @@ class NetworkNode:
         self._background: list[asyncio.Task[None]] = []
         self._forwards: set[asyncio.Task[Message]] = set()
         self._wake, self._reversals_wake = asyncio.Event(), asyncio.Event()
+        self._advices_wake = asyncio.Event()
+        self._advising = Advising(switch, issuer, self._journal, clock)
         # A connection is read beyond the limit, or nobody could be refused on it.
         limits = ServerLimits(in_flight_max=2 * requests_max)
         self.server = IsoServer(host, port, DIALECT, self._serve, limits=limits)
@@ -101,6 +104,7 @@ class NetworkNode:
             loop.create_task(self._again_and_again(wake, work))
             for wake, work in (
                 (self._reversals_wake, self._reverse_at_issuer),
+                (self._advices_wake, self._advising.deliver),
                 (self._wake, self._tell_wallet),
                 (asyncio.Event(), self._give_up),
             )
@@ -160,19 +164,23 @@ class NetworkNode:
     async def _forward(self, forward: Forward) -> Message:
         done = self._under_way[forward.line.debit] = asyncio.Event()
         try:
-            try:
-                response: Message | None = await self.issuer.request(
-                    forward.message, ISSUER_TIMEOUT_S
-                )
-            except ZhetonError as error:
-                _log.warning("the issuer was not asked or is silent: %s", error)
-                response = None
-            return await self._completing(Answered(forward, response))
+            return await self._completing(await self._answered(forward))
         finally:
             del self._under_way[forward.line.debit]
             done.set()
             self._reversals_wake.set()
+            self._advices_wake.set()
             self._wake.set()
+
+    async def _answered(self, forward: Forward) -> Answered:
+        if self.issuer.is_away:  # it is not waited for: it may stay away for long
+            return Answered(forward, None, asked=False)
+        try:
+            response = await self.issuer.request(forward.message, ISSUER_TIMEOUT_S)
+        except ZhetonError as error:
+            _log.warning("the issuer is silent: %s", error)
+            return Answered(forward, None)
+        return Answered(forward, response)
 
     async def _until_done(self, debit: str) -> None:
         """Wait for a debit under way; one that another process has is looked up again and again."""

@@ -34,14 +34,16 @@ def response_mti(mti: str) -> str:
 def key(message: Message) -> Key:
     """What a request and its answer have in common: class of the MTI, DE11, DE7, DE37 and DE32.
 
-    DE11 and DE37 are each acquirer's own, so DE32 keeps two apart on one link. DecodeError
+    DE11 and DE37 are each acquirer's own, so DE32 keeps two apart on one link. An advice has the
+    elements of the request that it tells of, so class means the MTI's first three digits, the last
+    of them that of who asks: a late 0110 does not answer a 0120. DecodeError
     where the message lacks DE11 or DE7; DE37 and DE32 may be absent and count as empty.
     """
     for number in (11, 7):
         if number not in message:
             raise DecodeError("absent, so nothing can be matched", field=f"DE{number}", offset=0)
     return (
-        message.mti[:2],
+        f"{message.mti[:2]}{int(message.mti[2]) & ~1}",
         message.text(11),
         message.text(7),
         message.text(37),

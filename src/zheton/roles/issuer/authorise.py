@@ -30,7 +30,7 @@ def purchase(book: Book, request: Request, rates: Rates, now: datetime) -> Decli
     account = usable_account(book, request, now)
     if isinstance(account, Decline):
         return account
-    billed = _billed(account, request, rates)
+    billed = bill(account, request, rates)
     if isinstance(billed, Decline):
         return billed
     refused = _limits(book, account, billed, billed, now)
@@ -41,17 +41,8 @@ def purchase(book: Book, request: Request, rates: Rates, now: datetime) -> Decli
         return Decline(
             Reason.CHANGED_REPEAT, "The retrieval reference is that of another debit already."
         )
-    today = now.date()
-    hold = Hold(
-        acquirer=request.acquirer,
-        retrieval_reference=request.retrieval_reference,
-        account_id=account.id,
-        minor=billed,
-        amount=request.amount,
-        held_on=today,
-        day_minor=billed,
-    )
-    _hold(book, account, hold, request.id, billed, now)
+    hold = new_hold(account, request, billed, now)
+    raise_hold(book, account, hold, request.id, billed, now)
     return None
 
 
@@ -69,7 +60,7 @@ def increment(book: Book, request: Request, rates: Rates, now: datetime) -> Decl
         return Decline(Reason.NO_ORIGINAL, "Nothing is held under this retrieval reference.")
     if hold.status is not HoldStatus.HELD:
         return Decline(Reason.REVERSED, f"The hold is {hold.status}; nothing is added to it.")
-    billed = _billed(account, request, rates)
+    billed = bill(account, request, rates)
     if isinstance(billed, Decline):
         return billed
     refused = _limits(book, account, billed, hold.minor + billed, now)
@@ -84,7 +75,7 @@ def increment(book: Book, request: Request, rates: Rates, now: datetime) -> Decl
         held_on=today,
         day_minor=before + billed,
     )
-    _hold(book, account, raised, request.id, billed, now)
+    raise_hold(book, account, raised, request.id, billed, now)
     return None
 
 
@@ -94,7 +85,8 @@ def refund(book: Book, request: Request, now: datetime) -> Decline | None:
     return account if isinstance(account, Decline) else None
 
 
-def _billed(account: Account, request: Request, rates: Rates) -> int | Decline:
+def bill(account: Account, request: Request, rates: Rates) -> int | Decline:
+    """What a request costs in minor units of the account's currency, if there is a rate."""
     billed = rates.bill(request.amount, currency(account.currency))
     if billed is None:
         return Decline(
@@ -115,12 +107,25 @@ def _limits(book: Book, account: Account, billed: int, total: int, now: datetime
     return None
 
 
-def _hold(
-    book: Book, account: Account, hold: Hold, request_id: str, billed: int, now: datetime
+def new_hold(account: Account, request: Request, billed: int, now: datetime) -> Hold:
+    """The hold of a purchase, `billed` in minor units of the account's currency."""
+    return Hold(
+        acquirer=request.acquirer,
+        retrieval_reference=request.retrieval_reference,
+        account_id=account.id,
+        minor=billed,
+        amount=request.amount,
+        held_on=now.date(),
+        day_minor=billed,
+    )
+
+
+def raise_hold(
+    book: Book, account: Account, hold: Hold, cause: str, billed: int, now: datetime
 ) -> None:
-    """Hold `billed` more, after which the hold stands so."""
+    """Hold `billed` more, after which the hold stands so; the id of the request is the cause."""
     today = now.date()
-    book.post(entry(f"hold/{request_id}", now, (account.money, -billed), (account.held, billed)))
+    book.post(entry(f"hold/{cause}", now, (account.money, -billed), (account.held, billed)))
     book.put_hold(hold)
     spent = account.spent(today) + billed
     book.put_account(replace(account, spent_on=today, spent_minor=spent))

@@ -4,8 +4,10 @@ import hmac
 from collections.abc import Sequence
 from datetime import datetime
 
+from zheton.core.clearing import PURCHASE
 from zheton.core.decline import Decline, Reason
 from zheton.core.iso8583.message import Message
+from zheton.roles.issuer.advise import advise
 from zheton.roles.issuer.authorise import increment, purchase, refund
 from zheton.roles.issuer.book import Book, Touched
 from zheton.roles.issuer.identify import (
@@ -17,18 +19,25 @@ from zheton.roles.issuer.identify import (
 )
 from zheton.roles.issuer.lower import complete, reverse_partially
 from zheton.roles.issuer.ports import IssuerStore, Messenger
-from zheton.roles.issuer.request import Request, answer, read
+from zheton.roles.issuer.request import Request, advice_id, answer, read
 from zheton.roles.issuer.reverse import reverse
 from zheton.roles.issuer.state import Answered, Bank, RequestKind
 
 APPROVED = "00"
-_WITHOUT_CODE = (RequestKind.REVERSAL, RequestKind.PARTIAL_REVERSAL, RequestKind.COMPLETION)
+_WITHOUT_CODE = (
+    RequestKind.REVERSAL,
+    RequestKind.PARTIAL_REVERSAL,
+    RequestKind.COMPLETION,
+    RequestKind.ADVICE,
+)
+# What was noted for an original that had not come: whatever it asks, this is its answer.
+_FORESTALLED = (RequestKind.OVERTAKEN, RequestKind.ADVISED)
 
 
 def handle(
     group: Sequence[Message], bank: Bank, store: IssuerStore, messenger: Messenger, now: datetime
 ) -> list[Message]:
-    """Answers to 0100, 0220 and 0400 requests, in their order; all of them are durable on return.
+    """Answers to 0100, 0120, 0220 and 0400, in their order; all of them are durable on return.
 
     `now` is aware and in UTC. A repeat gets the answer that the first got and moves no money. A
     request that makes no sense is answered 30 and leaves no trace. Messages to cardholders go out
@@ -52,8 +61,19 @@ def _touched(requests: Sequence[Request | Decline]) -> Touched:
     known = [r for r in requests if isinstance(r, Request)]
     return Touched(
         pan_indexes={r.pan_index for r in known},
-        requests={r.id for r in known} | {r.original_id for r in known if r.original_id},
+        requests={r.id for r in known}
+        | {
+            name
+            for r in known
+            if r.original_id
+            for name in (r.original_id, advice_id(r.original_id))
+        },
         holds={(r.acquirer, r.retrieval_reference) for r in known},
+        presented={
+            (r.acquirer, r.retrieval_reference, PURCHASE)
+            for r in known
+            if r.kind is RequestKind.ADVICE
+        },
     )
 
 
@@ -71,7 +91,7 @@ def _answer(
     if answered is None:
         answered = _decide(book, request, bank, letters, now)
         book.answer(answered)
-    elif answered.kind is not RequestKind.OVERTAKEN and not hmac.compare_digest(
+    elif answered.kind not in _FORESTALLED and not hmac.compare_digest(
         answered.digest, request.digest
     ):
         changed = Decline(Reason.CHANGED_REPEAT, "A repeat asks for something else.")
@@ -124,6 +144,8 @@ def _verb(book: Book, request: Request, bank: Bank, now: datetime) -> Decline | 
             return deliver_code(book, request, bank.name, now)
         case RequestKind.TOKENISED:
             return tokenised(book, request, bank.name)
+        case RequestKind.ADVICE:
+            return advise(book, request, bank.rates, now)
         case _:
             return reverse(book, request, now)
 

@@ -6,10 +6,11 @@ from datetime import datetime
 from zheton.core.decline import RESPONSE_CODE, Decline, Reason
 from zheton.roles.issuer.book import Book
 from zheton.roles.issuer.lower import held, lower
-from zheton.roles.issuer.request import Request
+from zheton.roles.issuer.request import Request, advice_id
 from zheton.roles.issuer.state import Answered, Hold, HoldStatus, RequestKind
 
-_HELD = (RequestKind.PURCHASE, RequestKind.INCREMENT)
+APPROVED = "00"
+_DEBIT = (RequestKind.PURCHASE, RequestKind.ADVISED)
 
 
 def reverse(book: Book, request: Request, now: datetime) -> Decline | None:
@@ -24,7 +25,7 @@ def reverse(book: Book, request: Request, now: datetime) -> Decline | None:
         book.answer(Answered(request.original_id, RequestKind.OVERTAKEN, b"", "", refused))
     if original is None or original.kind is RequestKind.OVERTAKEN:
         return Decline(Reason.NO_ORIGINAL, "The original is not known here; it will be refused.")
-    if original.response_code != "00" or original.kind not in _HELD:
+    if not _approved(book, original, request):
         return None
     found = held(book, request)
     if isinstance(found, Decline) or original.asked_minor != request.amount.minor:
@@ -38,11 +39,25 @@ def reverse(book: Book, request: Request, now: datetime) -> Decline | None:
     return None
 
 
+def _approved(book: Book, original: Answered, request: Request) -> bool:
+    """Whether the bank holds the original: it approved it, or the network did so in its place."""
+    if original.kind not in (*_DEBIT, RequestKind.INCREMENT):
+        return False
+    if original.response_code == APPROVED or original.kind is RequestKind.INCREMENT:
+        return original.response_code == APPROVED
+    advice = book.answered(advice_id(request.original_id))
+    if advice is not None:
+        return advice.response_code == APPROVED
+    # An advice of it may still come, and has nothing to tell any more.
+    book.answer(Answered(advice_id(request.original_id), RequestKind.OVERTAKEN, b"", "", APPROVED))
+    return False
+
+
 def _after(hold: Hold, original: Answered) -> tuple[Hold, int] | None:
     """The hold's new status, and what stays of it; None where the original holds nothing more."""
     if hold.status is HoldStatus.RELEASED:
         return None
-    if original.kind is RequestKind.PURCHASE:
+    if original.kind in _DEBIT:
         return replace(hold, status=HoldStatus.RELEASED), 0
     # A completion has said already what is kept, whatever had been added before.
     if hold.status is HoldStatus.COMPLETED:

@@ -119,7 +119,10 @@ class Hold:
 
 
 class RequestKind(StrEnum):
-    """What a message asked. `OVERTAKEN` marks an original whose reversal came first."""
+    """What a message asked. `OVERTAKEN` marks an original whose reversal came first, `ADVISED` one
+
+    that the network has decided, so that it holds nothing twice should it come after its advice.
+    """
 
     PURCHASE = "purchase"
     INCREMENT = "increment"
@@ -131,6 +134,8 @@ class RequestKind(StrEnum):
     REVERSAL = "reversal"
     PARTIAL_REVERSAL = "partial-reversal"
     OVERTAKEN = "overtaken"
+    ADVICE = "advice"
+    ADVISED = "advised"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """The messages that the network sends: answers to acquirers, requests and reversals to issuers."""
 
-from zheton.core.debit import Debit, DebitState, Journalled, RevealedCard
+from zheton.core.country import country
+from zheton.core.debit import Advice, Debit, DebitState, Journalled, RevealedCard
 from zheton.core.decline import RESPONSE_CODE, Reason
 from zheton.core.emv import tags, tlv
 from zheton.core.iso8583 import subelements
+from zheton.core.iso8583.content import Value
 from zheton.core.iso8583.match import Original, response_mti
 from zheton.core.iso8583.message import Message
 
@@ -74,24 +76,45 @@ def tokenisation(message: Message) -> Message:
     )
 
 
-def issuer_reversal(line: Journalled, card: RevealedCard) -> Message:
-    """The 0400 that undoes a debit at its issuer, made from the journal alone."""
+def issuer_advice(line: Journalled, card: RevealedCard) -> Message:
+    """The 0120 that tells an issuer what was approved for it, made from the journal alone.
+
+    Its elements are those of the 0100 that the issuer has not answered, so that it knows the debit
+    if it has it all the same; once it was sent before, it is a repeat (0121).
+    """
     return Message(
-        "0400",
+        "0120" if line.advice is Advice.DUE else "0121",
         {
-            2: card.pan.reveal(),
-            3: "000000",
-            4: f"{line.amount.minor:012d}",
-            7: line.transmitted,
-            11: line.stan,
-            32: line.place.acquirer,
-            33: NETWORK_ID,
-            37: line.retrieval_reference,
-            41: line.place.terminal.ljust(8),
-            42: line.place.merchant.ljust(15),
-            49: line.amount.currency.numeric,
-            90: Original(
-                "0100", line.stan, line.transmitted, line.place.acquirer, NETWORK_ID
-            ).encode(),
+            **_named(line, card),
+            14: card.expiry,
+            18: line.place.category,
+            19: country(line.place.country).numeric,
+            38: line.auth_code,
+            39: line.response_code,
+            56: line.par,
         },
     )
+
+
+def issuer_reversal(line: Journalled, card: RevealedCard) -> Message:
+    """The 0400 that undoes a debit at its issuer, made from the journal alone."""
+    return Message("0400", _named(line, card))
+
+
+def _named(line: Journalled, card: RevealedCard) -> dict[int, Value]:
+    """What says to an issuer which of its debits is meant."""
+    original = Original("0100", line.stan, line.transmitted, line.place.acquirer, NETWORK_ID)
+    return {
+        2: card.pan.reveal(),
+        3: "000000",
+        4: f"{line.amount.minor:012d}",
+        7: line.transmitted,
+        11: line.stan,
+        32: line.place.acquirer,
+        33: NETWORK_ID,
+        37: line.retrieval_reference,
+        41: line.place.terminal.ljust(8),
+        42: line.place.merchant.ljust(15),
+        49: line.amount.currency.numeric,
+        90: original.encode(),
+    }

@@ -11,9 +11,11 @@ from zheton.core.token.audit.entry import Purpose
 from zheton.roles.network.answer import issuer_reversal, stored_answer
 from zheton.roles.network.opening import opening
 from zheton.roles.network.ports import JournalTx
+from zheton.roles.network.stand_in import stand_in
 from zheton.roles.network.state import Forward, Switch
 
 APPROVED = "00"
+_NOBODY = "91"  # ISO 8583:1987, DE39: issuer or switch inoperative
 RESPONSE_CODE_CHARACTERS = 2
 _RESPONSE = "0110"
 _ANSWERED_ALIKE = (2, 3, 4, 7, 11, 37, 49)
@@ -21,22 +23,49 @@ _ANSWERED_ALIKE = (2, 3, 4, 7, 11, 37, 49)
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What the issuer said to a forwarded debit; None where it said nothing in time."""
+    """What the issuer said to a forwarded debit; None where it said nothing in time.
+
+    `asked` is False where it can't have heard of the debit.
+    """
 
     forward: Forward
     response: Message | None
+    asked: bool = True
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nobody has decided: no answer, or one that says that nobody could (91)."""
+        return self.response is None or (
+            _answers(self.response, self.forward.message) and self.response.text(39) == _NOBODY
+        )
+
+    @property
+    def may_hold(self) -> bool:
+        """Whether the issuer may have the debit in its books, though it did not say so."""
+        return self.asked and (self.response is None or not self.is_silent)
 
 
 def complete(on: Switch, group: Sequence[Answered], now: datetime) -> list[Message]:
     """The answers for the acquirers, in order; every outcome is durable before this returns.
 
-    A debit that got another outcome meanwhile, such as a reversal, is answered by that. An issuer
-    that did not answer, or whose answer is not to the question, declines the debit and will hear
-    of a reversal.
+    A debit that got another outcome meanwhile, such as a reversal, is answered by that. Where the
+    issuer did not answer, the network stands in for it as far as it allows (`stand_in`). Beyond
+    that, or where an answer is not to the question, the debit is declined, and the issuer will hear
+    of a reversal if it may have the debit.
     """
     lines = [_outcome(on, answered) for answered in group]
     with on.journal.transaction() as tx:
-        finished = _give_up(tx, lines)
+        finished = tx.finish(lines)
+        undecided = {
+            line.debit: answered
+            for answered, line in zip(group, lines, strict=True)
+            if line.debit in finished and line.state is DebitState.TIMED_OUT
+        }
+        silent = [answered.forward for answered in undecided.values() if answered.is_silent]
+        stood_in = stand_in(on, tx, silent)
+        lines = [stood_in.get(line.debit, line) for line in lines]
+        given_up = [line for line in lines if line.debit in undecided.keys() - stood_in.keys()]
+        _give_up(tx, [(line, undecided[line.debit].may_hold) for line in given_up])
         overtaken = [line for line in lines if line.debit not in finished]
         journal = tx.seen([(line.at.bucket, line.repeat_key) for line in overtaken])
     return [
@@ -55,21 +84,18 @@ def abandon(on: Switch, count: int, before: datetime, *, own: bool = False) -> i
     mark = on.mark.hex() if own else ""
     lines = [_timed_out(line) for line in on.journal.pending(count, before, mark)]
     with on.journal.transaction() as tx:
-        _give_up(tx, lines)
+        finished = tx.finish(lines)
+        _give_up(tx, [(line, True) for line in lines if line.debit in finished])
     return len(lines)
 
 
-def _give_up(tx: JournalTx, lines: Sequence[Journalled]) -> set[str]:
-    """Finish lines, the timed-out ones with a reversal; the ids of those that were pending."""
-    finished = tx.finish(lines)
-    given_up = [
-        line for line in lines if line.debit in finished and line.state is DebitState.TIMED_OUT
-    ]
+def _give_up(tx: JournalTx, lines: Sequence[tuple[Journalled, bool]]) -> None:
+    """What timed-out lines leave to do; a reversal only where the issuer may hold the debit."""
     # One order of cards over all processes, or two of them could wait for each other.
-    for line in sorted(given_up, key=lambda line: line.card):
-        tx.want_reversal(line, due=True)
+    for line, may_hold in sorted(lines, key=lambda each: each[0].card):
+        if may_hold:
+            tx.want_reversal(line, due=True)
         tx.give_back(line)
-    return finished
 
 
 def reversals_due(on: Switch, count: int) -> list[Journalled]:
@@ -91,7 +117,7 @@ def reversal_heard(on: Switch, line: Journalled) -> None:
 
 def _outcome(on: Switch, answered: Answered) -> Journalled:
     forward, response = answered.forward, answered.response
-    if response is None or not _answers(response, forward.message):
+    if response is None or answered.is_silent or not _answers(response, forward.message):
         return _timed_out(forward.line)
     code = response.text(39)
     approved = code == APPROVED

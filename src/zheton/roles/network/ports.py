@@ -5,10 +5,11 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from zheton.core.debit import Admitted, Debit, Journalled, Location, RevealedCard
+from zheton.core.debit import Admitted, Advice, Debit, Journalled, Location, RevealedCard
 from zheton.core.decline import Decline
 from zheton.core.token.audit.entry import Resolution
 from zheton.core.token.domain import Counted
+from zheton.roles.network.allowance import Allowance
 
 Result = TypeVar("Result")
 
@@ -73,20 +74,38 @@ class JournalTx(Protocol):
     def log(self, resolutions: Sequence[Resolution]) -> None:
         """Write openings of cards into the detokenisation log."""
 
+    def count_stood_in(self, debits: Sequence[tuple[Journalled, Allowance]]) -> set[str]:
+        """Count debits on what issuers allow their cards in stand-in, on the day of the debit.
+
+        At most one a card and currency; the ids of those that stay within the allowance.
+        """
+
+    def stand_in(self, debits: Sequence[Journalled]) -> None:
+        """Approve lines that are timed out; their issuer has to hear of it."""
+
     def seen(self, keys: Sequence[tuple[int, str]]) -> Mapping[str, Journalled]:
         """The journal lines of (bucket, repeat key), by repeat key."""
 
     def undo(self, debit: Journalled) -> bool:
-        """Reverse a line that is pending or approved, its issuer to hear of it; whether it was."""
+        """Reverse a line that is pending or approved, its issuer to hear of it; whether it was.
+
+        An advice of it that was not confirmed is dropped.
+        """
 
     def give_back(self, debit: Journalled) -> None:
-        """Count a debit no more towards its card's limits, if the day that it counted for is on."""
+        """Count a debit no more towards its card's limits, if the day that it counted for is on.
+
+        Nor towards the allowance of its day, if it was approved in stand-in.
+        """
 
     def count_blocked(self, at: Location) -> int:
         """How many lines of a number's batch keep the place of an original that never came."""
 
     def want_reversal(self, debit: Journalled, due: bool) -> None:
         """Note that the issuer must hear of a reversal, or that it has."""
+
+    def advise(self, debit: Journalled, advice: Advice) -> bool:
+        """Note how far the advice of an approved line has come; False if there is none (more)."""
 
     def mark_told(self, debits: Sequence[Journalled]) -> None:
         """The wallet has heard of these outcomes."""
@@ -106,6 +125,9 @@ class Journal(Protocol):
 
     def reversals_due(self, count: int) -> list[Journalled]:
         """Debits whose issuer has to hear of their reversal, the oldest first."""
+
+    def advices_due(self, count: int) -> list[Journalled]:
+        """Debits whose issuer has to hear an advice, those of a card in the order of their time."""
 
     def untold(self, count: int) -> list[tuple[str, Journalled]]:
         """Outcomes that the wallet has not heard of, each with its enrolment, the oldest first."""

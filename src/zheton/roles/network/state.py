@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from zheton.core.debit import Admitted, Journalled
 from zheton.core.decline import Decline
 from zheton.core.iso8583.message import Message
+from zheton.roles.network.allowance import NO_STAND_IN, StandIns
 from zheton.roles.network.ports import Again, Entropy, Journal, Result, Tokens
 
 
@@ -58,3 +59,4 @@ class Switch:
     who: str = "network"  # the party and its process, as the detokenisation log calls them
     again: Again = once
     mark: bytes = b""
+    stand_ins: StandIns = NO_STAND_IN

@@ -129,6 +129,20 @@ def follow_up() -> Callable[..., Message]:
 
 
 @pytest.fixture
+def advice() -> Callable[..., Message]:
+    def advice(original: Message, mti: str = "0120", **changes: str) -> Message:
+        fields: dict[int, str | bytes] = {
+            38: "S00001",
+            39: "00",
+            90: original_of(original).encode(),
+        }
+        fields |= {int(name[2:]): value for name, value in changes.items()}
+        return original.with_fields(fields, drop=[48], mti=mti)
+
+    return advice
+
+
+@pytest.fixture
 def funds(store: IssuerDatabase) -> Callable[..., tuple[int, int]]:
     """What a cardholder can spend, and what is held, in minor units."""
 

@@ -97,6 +97,31 @@ def test_a_debit_clears_and_is_settled(
     assert again == (Settled("RUB", 35_000, 0, repeated=True),)
 
 
+def test_an_advised_debit_clears_as_others_do(
+    ask: Ask, purchase: Make, advice: Make, funds: Funds, book: Book
+) -> None:
+    ask(advice(purchase()))
+    assert book(clearing_file(presentment())).flagged == ()
+    assert funds() == (25_000_000 - 35_000, 0)
+
+
+def test_an_advice_that_clearing_has_overtaken_takes_nothing_twice(
+    ask: Ask,
+    purchase: Make,
+    advice: Make,
+    reversal: Make,
+    funds: Funds,
+    book: Book,
+    ledger: Ledger,
+) -> None:
+    file = clearing_file(presentment())
+    assert [each.flag for each in book(file).flagged] == [Flag.NO_HOLD]
+    messages = (advice(purchase()), reversal(purchase()))
+    assert [m[39] for m in ask(*messages)] == ["00", "25"]
+    assert funds() == (25_000_000, 0)
+    assert (ledger()[SUSPENSE], ledger()[NETWORK]) == (-35_000, 35_000)
+
+
 def test_settlement_moves_the_cash(
     ask: Ask, purchase: Make, book: Book, ledger: Ledger, bank: Bank, store: IssuerDatabase
 ) -> None:

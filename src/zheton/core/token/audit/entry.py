@@ -29,6 +29,7 @@ class Purpose(StrEnum):
 
     AUTHORISATION = "authorisation"
     REVERSAL = "reversal"
+    ADVICE = "advice"
     CLEARING = "clearing"
     ENROLMENT = "enrolment"  # the card came in, or its issuer is told that it pays now (ID&V)
     ROTATION = "rotation"  # sealed or indexed anew under another key; the reference is its version

@@ -30,7 +30,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "answered",
-        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=80), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("account_id", sa.String(length=64), nullable=False),

@@ -130,8 +130,17 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=32), nullable=False),
         sa.Column("reversal_due", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("told", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("advice", sa.String(length=8), server_default=sa.text("''"), nullable=False),
         sa.PrimaryKeyConstraint("bucket", "repeat_key"),
         sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "debit_advice_due",
+        "debit",
+        ["received_ms"],
+        unique=False,
+        sqlite_where=sa.text("advice IN ('due', 'sent')"),
+        postgresql_where=sa.text("advice IN ('due', 'sent')"),
     )
     op.create_index("debit_of_number", "debit", ["bucket", "bin", "number_index"], unique=False)
     op.create_index(
@@ -255,6 +264,17 @@ def upgrade() -> None:
         sa.UniqueConstraint("key_hash"),
     )
     op.create_table(
+        "stand_in",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("card", sa.String(length=32), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("minor", sa.BigInteger(), nullable=False),
+        sa.Column("debits", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("bucket", "card", "day", "currency"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "status_change",
         sa.Column("bucket", sa.SmallInteger(), nullable=False),
         sa.Column("requestor", sa.String(length=32), nullable=False),
@@ -286,6 +306,7 @@ def downgrade() -> None:
     op.drop_index("change_of_token", table_name="status_change")
     op.drop_index("change_of_subject", table_name="status_change")
     op.drop_table("status_change")
+    op.drop_table("stand_in")
     op.drop_table("requestor")
     op.drop_table("online_number")
     op.drop_index("kept_until", table_name="kept_answer")
@@ -321,6 +342,12 @@ def downgrade() -> None:
         postgresql_where=sa.text("state = 'pending'"),
     )
     op.drop_index("debit_of_number", table_name="debit")
+    op.drop_index(
+        "debit_advice_due",
+        table_name="debit",
+        sqlite_where=sa.text("advice IN ('due', 'sent')"),
+        postgresql_where=sa.text("advice IN ('due', 'sent')"),
+    )
     op.drop_table("debit")
     op.drop_table("change_counter")
     op.drop_table("card_index")
