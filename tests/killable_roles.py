@@ -6,7 +6,6 @@ takes no time.
 """
 
 import asyncio
-import multiprocessing
 import os
 import signal
 import socket
@@ -20,7 +19,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from tests.role_processes import Street
+from tests.role_processes import Street, forking, log_to
 from zheton.adapters.tcp.server import Peer
 from zheton.apps import parties
 from zheton.apps.cli import serve as _loaded  # noqa: F401
@@ -43,7 +42,6 @@ CROWD = 58  # looked for before a kill: some are answered between the look and t
 ISSUER_TAKES_S = 0.7  # so that debits are in flight at all, on a machine of any speed
 WAIT_S = 30.0
 _armed: set[str] = set()
-_context = multiprocessing.get_context("forkserver")
 
 
 class KillableNetwork(NetworkNode):
@@ -105,18 +103,16 @@ class KillableRole:
 
 def begin(town: Street, role: Role) -> KillableRole:
     """Start a role at its place in a street."""
-    _context.set_forkserver_preload([__name__])
-    orders, heard = _context.Pipe()
-    process = _context.Process(target=_run, args=(town.arguments(role), town.data, role, heard))
+    context = forking()
+    orders, heard = context.Pipe()
+    process = context.Process(target=_run, args=(town.arguments(role), town.data, role, heard))
     process.start()
     heard.close()
     return KillableRole(role, town.ports[role], process, orders)
 
 
 def _run(arguments: list[str], data: Path, role: Role, orders: Connection) -> None:
-    errors = os.open(data / f"{role}.errors", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(errors, sys.stdout.fileno())
-    os.dup2(errors, sys.stderr.fileno())
+    log_to(data / f"{role}.errors")
     threading.Thread(target=_listen, args=(orders,), daemon=True).start()
     vars(parties).update(NetworkNode=KillableNetwork, IssuerNode=SlowIssuer)
     sys.exit(main(arguments))

@@ -1,5 +1,6 @@
 """Every role as a process of its own, for system tests: started, found, stopped and killed."""
 
+import multiprocessing
 import os
 import socket
 import subprocess
@@ -8,13 +9,31 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
+import httpx
 import pytest
 
 from zheton.apps.parties import HOST, Role
 
+# What forked processes are forked from: it has imported all of it, so that a start takes no time.
+_IMPORTED_BEFORE = ["tests.killable_roles", "tests.hunt.actors"]
 WAIT_S = 30.0  # far more than any step takes; reached only if something is broken
+
+
+def forking() -> ForkServerContext:
+    """What makes processes that begin in a function of a test module."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_IMPORTED_BEFORE)
+    return context
+
+
+def log_to(path: Path) -> None:
+    """Let what this process says go to the end of a file."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(log, sys.stdout.fileno())
+    os.dup2(log, sys.stderr.fileno())
 
 
 def free_ports(count: int) -> list[int]:
@@ -79,9 +98,13 @@ class Street:
         peers = [f"--peer={peer}={HOST}:{port}" for peer, port in self.ports.items()]
         return ["serve", role, f"--data={self.data}", f"--port={self.ports[role]}", *peers]
 
+    def log(self, role: Role) -> Path:
+        """Where a role complains."""
+        return self.data / f"{role}.errors"
+
     def start(self, role: Role) -> RoleProcess:
         """Start a role."""
-        errors = self.data / f"{role}.errors"
+        errors = self.log(role)
         errors.parent.mkdir(exist_ok=True)
         with errors.open("a") as file:
             process = subprocess.Popen(
@@ -94,6 +117,15 @@ class Street:
             )
         self.running[role] = RoleProcess(role, process, errors)
         return self.running[role]
+
+    def await_links(self) -> None:
+        """Block until those that keep a link have reached their peers."""
+        for role, peer in ((Role.ACQUIRER, Role.NETWORK), (Role.TSP, Role.ISSUER)):
+            for _ in patience():
+                if httpx.get(f"{self.url(role)}/healthz").json()["peers"] == {peer: True}:
+                    break
+            else:
+                pytest.fail(f"{role} never reached {peer}")
 
     def end(self) -> None:
         """Leave nothing behind."""

@@ -31,7 +31,16 @@ def require(what: str | Path, package: str) -> None:
     there = shutil.which(name) is not None or (isinstance(what, Path) and what.exists())
     if there or (not isinstance(what, Path) and _is_module(name)):
         return
-    reason = f"{name} is not here; it comes with {package}"
+    _go_without(f"{name} is not here; it comes with {package}")
+
+
+def require_right(has: bool, right: str) -> None:
+    """Skip the test if this process may not do something; in CI fail instead."""
+    if not has:
+        _go_without(f"this process may not {right}")
+
+
+def _go_without(reason: str) -> None:
     if os.environ.get("ZHETON_REQUIRE_SYSTEM") == "1":
         pytest.fail(reason)
     pytest.skip(reason)

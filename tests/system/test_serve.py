@@ -36,7 +36,7 @@ def test_roles_as_processes_serve_a_card_from_enrolment_to_history(tmp_path: Pat
             line = town.running[role].listens()
             assert line.startswith(f"{role} listens at ")
             assert str(town.ports[role]) in line
-        await_links(town)
+        town.await_links()
         phone = phone_of(town)
         card = enrolled(town, phone)
         synced = phone.fill(card)
@@ -64,16 +64,6 @@ def test_a_role_runs_once_in_a_folder_and_never_beside_all_of_them(tmp_path: Pat
         with Installation(tmp_path).held():
             third = town.start(Role.WALLET)
             assert third.wait() == 1
-
-
-def await_links(town: Street) -> None:
-    """Until those that keep a link have reached their peers."""
-    for role, peer in ((Role.ACQUIRER, Role.NETWORK), (Role.TSP, Role.ISSUER)):
-        for _ in patience():
-            if httpx.get(f"{town.url(role)}/healthz").json()["peers"] == {peer: True}:
-                break
-        else:
-            pytest.fail(f"{role} never reached {peer}")
 
 
 def phone_of(town: Street) -> Phone:

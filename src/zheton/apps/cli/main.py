@@ -19,6 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from zheton.adapters.clock import SystemClock
 from zheton.apps.cli.complaint import sentence, status_of
+from zheton.apps.logs import loud
 
 COMMANDS = {
     "up": "Run all roles in one process, with the console.",
@@ -83,7 +84,8 @@ def _tell_version(wanted: bool) -> None:
 def root(
     context: typer.Context,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show where in the program a fault happened.")
+        bool,
+        typer.Option("--debug", help="Log everything; show where in the program a fault happened."),
     ] = False,
     _version: Annotated[
         bool,
@@ -92,6 +94,8 @@ def root(
 ) -> None:
     """Wearable contactless payment, self-hosted: a one-time 16-digit number for every debit."""
     context.ensure_object(Session).debug = debug
+    if debug:
+        loud()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
