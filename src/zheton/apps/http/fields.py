@@ -1,9 +1,11 @@
 """The types of what the HTTP doors take and give: every text has a shape and a longest length."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from zheton.core.money import AMOUNT_MINOR_MAX, Currency, Money, currency
 from zheton.core.token.domain import Device
@@ -16,7 +18,9 @@ Envelope = Annotated[
     str,
     Field(
         max_length=4096,
-        pattern=r"^[0-9A-Za-z_-]*(\.[0-9A-Za-z_-]*){4}$",
+        # RFC 7516, 7.1. A header is a JSON object, so "ew" or "ey" comes first: a card number that
+        # somebody sent in the place of an envelope is not carried on.
+        pattern=r"^e[wy][0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+){4}$",
         description="compact JWE (RSA-OAEP-256, A256GCM) of JSON with `pan`, `expiry` (MM/YY), "
         "`device` (the chip's serial number) and `appKey` (the phone's public key, a JWK on P-256)",
     ),
@@ -29,11 +33,21 @@ Merchant = Annotated[str, Field(max_length=15, pattern=r"^[ -~]*$", description=
 Counter = Annotated[int, Field(ge=0, lt=1 << 24, description="the chip's SCP03 sequence counter")]
 Apdu = Annotated[str, Field(max_length=522, pattern=r"^([0-9A-F]{2})+$")]
 DeviceClass = Device
-Title = Annotated[str, Field(min_length=1, max_length=64)]
 BatchName = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$", description="16 hexadecimal digits")]
 Par = Annotated[
     str, Field(pattern=r"^[0-9A-Z]{29}$", description="payment account reference (EMVCo), DE56")
 ]
+_LONG_NUMBER = re.compile(r"(?:[0-9][ -]?){11,}[0-9]")
+
+
+def _without_card_number(text: str) -> str:
+    """What people call a thing is kept in the clear, so nobody may keep a card number there."""
+    if _LONG_NUMBER.search(text):
+        raise PydanticCustomError("name", "a name holds no number as long as a card's")
+    return text
+
+
+Title = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_without_card_number)]
 
 
 class Clock(Protocol):

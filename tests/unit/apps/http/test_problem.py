@@ -63,7 +63,7 @@ def opened(raises: Exception | None = None) -> httpx.Client:
     return httpx.Client(transport=InProcess(app), base_url="http://in-process")
 
 
-GOOD: dict[str, Any] = {"envelope": "a.b.c.d.e", "id": "0" * 32, "count": 1, "nested": []}
+GOOD: dict[str, Any] = {"envelope": "eyJh.b.c.d.e", "id": "0" * 32, "count": 1, "nested": []}
 
 
 @pytest.mark.parametrize(("error", "status"), ERRORS, ids=lambda e: type(e).__name__)
