@@ -25,7 +25,7 @@ from tests.hunt.wire import Capture
 
 NUMBER = "5413338046219375"
 KEY = bytes.fromhex("00112233445566778899aabbccddeeff")
-CARD = Needle.digits("card", "anna", NUMBER, hashed=True)
+CARD = Needle.digits("card", "anna", NUMBER, thorough=True)
 FINDER = Finder(
     [CARD, Needle.octets("key", "tsp", KEY), Needle.text("name", "anna", "Anna Orlova")]
 )

@@ -1,6 +1,6 @@
 """What is hunted: a secret, and every way in which it may be written in bytes.
 
-A number is hunted whole and in parts of twelve digits, for what is left of it could be guessed; an
+A card number is hunted whole and in parts of twelve digits, for the rest could be guessed; an
 unkeyed hash of it is as bad as the number itself, so that is hunted too. Track 2 needs no spelling
 of its own: what precedes its separator, D or =, is the number in BCD or in text.
 """
@@ -29,9 +29,9 @@ class Needle:
     spellings: tuple[Spelled, ...] = field(repr=False)
 
     @classmethod
-    def digits(cls, thing: str, of: str, number: str, *, hashed: bool = False) -> "Needle":
-        """A number of 16 digits; `hashed` if its hashes would give it away too."""
-        found = [*_of_digits(number), *(_of_hashes(number) if hashed else ())]
+    def digits(cls, thing: str, of: str, number: str, *, thorough: bool = False) -> "Needle":
+        """A number of 16 digits; `thorough` if parts and hashes of it would give it away too."""
+        found = [*_of_digits(number), *(_of_rests(number) if thorough else ())]
         return cls(thing, of, _distinct(found))
 
     @classmethod
@@ -55,8 +55,6 @@ class Needle:
 def _of_digits(number: str) -> Iterator[Spelled]:
     plain, packed, ebcdic = number.encode(), bytes.fromhex(number), number.encode("cp500")
     yield "text", plain
-    for start in (0, (len(number) - _PART) // 2, len(number) - _PART):
-        yield "text, a part", plain[start : start + _PART]
     for between in (" ", "-", "\u00a0"):
         groups = between.join(number[at : at + 4] for at in range(0, len(number), 4))
         yield "text in groups", groups.encode()
@@ -83,7 +81,9 @@ def _of_integer(value: int) -> Iterator[Spelled]:
     yield "int of Python", struct.pack("<II", low, value >> _PYTHON_DIGIT_BITS)
 
 
-def _of_hashes(number: str) -> Iterator[Spelled]:
+def _of_rests(number: str) -> Iterator[Spelled]:
+    for start in (0, (len(number) - _PART) // 2, len(number) - _PART):
+        yield "a part as text", number[start : start + _PART].encode()
     for name in _HASHES:
         for written in (number.encode(), bytes.fromhex(number)):
             digest = hashlib.new(name, written, usedforsecurity=False).digest()

@@ -27,10 +27,10 @@ ISSUER_KEY = "issuer's index key"
 def of_cards(canaries: Iterable[Canary], spilled: Canary) -> Iterator[Needle]:
     """Card numbers, right and mistyped, and the names on them."""
     for canary in canaries:
-        yield Needle.digits(CARD, canary.id, canary.pan, hashed=True)
+        yield Needle.digits(CARD, canary.id, canary.pan, thorough=True)
         yield Needle.digits(CARD, f"{canary.id}, mistyped", canary.mistyped)
         yield Needle.text(HOLDER, canary.id, canary.holder)
-    yield Needle.digits(SPILLED, spilled.id, spilled.pan, hashed=True)
+    yield Needle.digits(SPILLED, spilled.id, spilled.pan, thorough=True)
 
 
 def of_credentials(on: Installation, enrolments: Iterable[str]) -> Iterator[Needle]:
