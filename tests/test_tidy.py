@@ -64,13 +64,14 @@ def untidy(root: Path = SOURCE) -> Iterator[str]:
     for path in sorted(root.rglob("*.py")):
         text, where = path.read_text(), path.relative_to(root)
         tree = ast.parse(text)
-        if text.count("\n") > FILE_LINES_MAX:
+        listing = MIGRATIONS in where.parts  # it is as long as the tables are many
+        if text.count("\n") > FILE_LINES_MAX and not listing:
             yield f"{where}: file exceeds {FILE_LINES_MAX} lines"
         if VAGUE & set(where.with_suffix("").parts):
             yield f"{where}: name says nothing"
         if not ast.get_docstring(tree):
             yield f"{where}: no module docstring"
-        if MIGRATIONS in where.parts:  # a list of tables is as long as the tables are many
+        if listing:
             continue
         for node in ast.walk(tree):
             if isinstance(node, Function) and body_lines(node) > FUNCTION_LINES_MAX:

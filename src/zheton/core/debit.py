@@ -72,6 +72,7 @@ class Debit:
     code: str | None = field(repr=False)
     repeat_key: str
     digest: bytes = field(repr=False)
+    preauthorised: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,12 @@ class Advice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Journalled:
-    """A debit as the network's journal keeps it; the number is kept as its slot, not as digits."""
+    """A debit as the network's journal keeps it; the number is kept as its slot, not as digits.
+
+    A preauthorisation waits for its completion. `changed_minor` is what increments added and
+    partial reversals and the completion took away, `refunded_minor` what refunds gave back;
+    `under_way` names the follow-up that its issuer is being asked about.
+    """
 
     debit: str
     repeat_key: str
@@ -157,3 +163,13 @@ class Journalled:
     issuer_authentication_data: bytes = b""
     reason: str = ""
     advice: Advice = Advice.NONE
+    preauthorised: bool = False
+    completed: bool = False
+    changed_minor: int = 0
+    refunded_minor: int = 0
+    under_way: str = ""
+
+    @property
+    def held_minor(self) -> int:
+        """What its merchant may take, in minor units, as it stands now."""
+        return self.amount.minor + self.changed_minor

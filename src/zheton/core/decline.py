@@ -35,6 +35,8 @@ class Reason(StrEnum):
     STALE = "stale"
     REVERSED = "reversed"
     NO_ORIGINAL = "no-original"
+    SCOPE = "scope"
+    IN_PROGRESS = "in-progress"
     FORMAT = "format"
     ISSUER_UNAVAILABLE = "issuer-unavailable"
     OVERLOADED = "overloaded"
@@ -71,6 +73,8 @@ RESPONSE_CODE: dict[Reason, str] = {
     Reason.STALE: "12",
     Reason.REVERSED: "12",
     Reason.NO_ORIGINAL: "25",
+    Reason.SCOPE: "58",
+    Reason.IN_PROGRESS: "09",
     Reason.FORMAT: "30",
     Reason.ISSUER_UNAVAILABLE: "91",
     Reason.OVERLOADED: "91",

@@ -22,7 +22,7 @@ TABLES = {
     "clearing": "clearing:METADATA",
     "issuer": "issuer:METADATA",
     "receipt": "receipt:metadata",
-    "vault": "vault_change_tables:metadata",
+    "vault": "vault_follow_up_tables:metadata",
     "wallet": "wallet:METADATA",
 }
 _PAGE = '''"""{title}"""

@@ -12,8 +12,9 @@ from zheton.adapters.storage.audit_log import create_tables
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.vault_answers import AnswerTx
 from zheton.adapters.storage.vault_bulk import bulk, run
-from zheton.adapters.storage.vault_change_tables import metadata
 from zheton.adapters.storage.vault_changes import ChangeTx
+from zheton.adapters.storage.vault_follow_up_tables import metadata
+from zheton.adapters.storage.vault_follow_ups import FollowUpReads, FollowUpTx
 from zheton.adapters.storage.vault_look import TokenLook
 from zheton.adapters.storage.vault_rows import (
     journal_entry,
@@ -44,6 +45,7 @@ _UNDO = text(
     "UPDATE debit SET state = 'reversed', reversal_due = true, told = false,"
     " advice = CASE WHEN advice IN ('due', 'sent') THEN 'dropped' ELSE advice END"
     " WHERE bucket = :bucket AND repeat_key = :key AND state IN ('pending', 'approved')"
+    " AND refunded_minor = 0"
 )
 # An amount in another currency counted as nothing (`Limits.minor`), and a day that is over is over.
 _GIVE_BACK = text(
@@ -68,7 +70,7 @@ _COUNT_BLOCKED = text(
 )
 
 
-class SqlVault(TokenLook):
+class SqlVault(TokenLook, FollowUpReads):
     """The vault on any database that `Database` opens; its tables are made if they are missing."""
 
     def __init__(self, database: Database) -> None:
@@ -179,7 +181,7 @@ class SqlVault(TokenLook):
             return [read_journalled(row) for row in rows]
 
 
-class VaultTx(TokenTx, ChangeTx, AnswerTx):
+class VaultTx(TokenTx, ChangeTx, AnswerTx, FollowUpTx):
     """Single operations of one transaction; those of the token service are in what it is made of.
 
     Here are those of the network.

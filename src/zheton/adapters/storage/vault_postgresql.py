@@ -145,7 +145,8 @@ _LINE = (
     "generation smallint, card text, par text, state text, amount_minor bigint, currency text, "
     "acquirer text, terminal text, merchant text, merchant_name text, country text, "
     "category text, stan text, transmitted text, retrieval_reference text, received_ms bigint, "
-    "response_code text, auth_code text, issuer_authentication_data text, reason text"
+    "response_code text, auth_code text, issuer_authentication_data text, reason text, "
+    "preauthorised boolean"
 )
 _NAMES = ", ".join(column.split()[0] for column in _LINE.split(", "))
 APPEND = f"""

@@ -155,7 +155,7 @@ def journal_entry(line: Journalled) -> list[Any]:
         line.amount.currency.numeric, place.acquirer, place.terminal, place.merchant,
         place.merchant_name, place.country, place.category, line.stan, line.transmitted,
         line.retrieval_reference, to_ms(line.received_at), line.response_code, line.auth_code,
-        line.issuer_authentication_data.hex(), line.reason,
+        line.issuer_authentication_data.hex(), line.reason, line.preauthorised,
     ]  # fmt: skip
 
 
@@ -188,4 +188,9 @@ def read_journalled(row: Row) -> Journalled:
         issuer_authentication_data=bytes.fromhex(row["issuer_authentication_data"]),
         reason=row["reason"],
         advice=Advice(row["advice"]),
+        preauthorised=bool(row["preauthorised"]),
+        completed=bool(row["completed"]),
+        changed_minor=row["changed_minor"],
+        refunded_minor=row["refunded_minor"],
+        under_way=row["under_way"],
     )

@@ -133,12 +133,12 @@ APPEND = """
 INSERT INTO debit (bucket, repeat_key, debit, digest, bin, number_index, generation, card, par,
   state, amount_minor, currency, acquirer, terminal, merchant, merchant_name, country, category,
   stan, transmitted, retrieval_reference, received_ms, response_code, auth_code,
-  issuer_authentication_data, reason)
+  issuer_authentication_data, reason, preauthorised)
 SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4,
   j.value ->> 5, j.value ->> 6, j.value ->> 7, j.value ->> 8, j.value ->> 9, j.value ->> 10,
   j.value ->> 11, j.value ->> 12, j.value ->> 13, j.value ->> 14, j.value ->> 15, j.value ->> 16,
   j.value ->> 17, j.value ->> 18, j.value ->> 19, j.value ->> 20, j.value ->> 21, j.value ->> 22,
-  j.value ->> 23, j.value ->> 24, j.value ->> 25
+  j.value ->> 23, j.value ->> 24, j.value ->> 25, j.value ->> 26
 FROM json_each(:entries) AS j WHERE true
 ON CONFLICT (bucket, repeat_key) DO NOTHING
 RETURNING repeat_key

@@ -200,6 +200,11 @@ debit = Table(
     Column("reversal_due", Boolean, nullable=False, server_default=text("false")),
     Column("told", Boolean, nullable=False, server_default=text("false")),
     Column("advice", String(8), nullable=False, server_default=text("''")),
+    Column("preauthorised", Boolean, nullable=False),
+    Column("completed", Boolean, nullable=False, server_default=text("false")),
+    Column("changed_minor", BigInteger, nullable=False, server_default=text("0")),
+    Column("refunded_minor", BigInteger, nullable=False, server_default=text("0")),
+    Column("under_way", String(32), nullable=False, server_default=text("''")),
     sqlite_with_rowid=False,
 )
 

@@ -16,10 +16,12 @@ from zheton.adapters.tcp.server import IsoServer, Peer, ServerLimits
 from zheton.adapters.throttle_file import load_throttling
 from zheton.apps.grouping import Grouper
 from zheton.apps.nodes.advising import Advising
+from zheton.apps.nodes.follow_ups import FollowUpDesk
 from zheton.apps.nodes.issuer_line import IssuerLine
 from zheton.core.debit import Journalled
 from zheton.core.decline import RESPONSE_CODE, Reason
 from zheton.core.errors import UnreachableError, ZhetonError
+from zheton.core.follow_up import names_original
 from zheton.core.iso8583.dialect import DIALECT
 from zheton.core.iso8583.message import Message
 from zheton.roles.network.answer import answer
@@ -45,7 +47,7 @@ WAIT_EVERY_S = 0.05
 GROUP_MAX = 200
 REQUESTS_MAX = 4096  # under way at once; one more is answered 91 at once instead of late
 CLOSING_S = 2.0
-_DEBITS, _REVERSALS = ("0100", "0101"), ("0400", "0401")
+_DEBITS, _ADVICES, _REVERSALS = ("0100", "0101"), ("0220", "0221"), ("0400", "0401")
 # 00 undone, 25 never heard of: either way nothing is held at the issuer any more.
 REVERSAL_SETTLED = frozenset({"00", "25"})
 _log = logging.getLogger(__name__)
@@ -84,6 +86,7 @@ class NetworkNode:
         self._requests, self._requests_max = 0, requests_max
         self._authorising = Grouper(self._authorise, self._thread, queue_max=None)
         self._completing = Grouper(self._complete, self._thread, queue_max=None)
+        self.follow_ups = FollowUpDesk(switch, issuer, clock, self._thread)
         self._under_way: dict[str, asyncio.Event] = {}
         self._background: list[asyncio.Task[None]] = []
         self._forwards: set[asyncio.Task[Message]] = set()
@@ -103,6 +106,7 @@ class NetworkNode:
         self._background = [
             loop.create_task(self._again_and_again(wake, work))
             for wake, work in (
+                (self.follow_ups.wake, self.follow_ups.tell_issuer),
                 (self._reversals_wake, self._reverse_at_issuer),
                 (self._advices_wake, self._advising.deliver),
                 (self._wake, self._tell_wallet),
@@ -121,17 +125,20 @@ class NetworkNode:
         await self.issuer_line.close()
         # Without the link those that are left end at once, and their reversals are due.
         await asyncio.gather(*self._forwards, return_exceptions=True)
+        await self.follow_ups.close()
         self._thread.shutdown()
         self._slow.shutdown()
 
     async def _serve(self, message: Message, peer: Peer) -> Message | None:
-        if message.mti not in (*_DEBITS, *_REVERSALS):
+        if message.mti not in (*_DEBITS, *_ADVICES, *_REVERSALS):
             _log.warning("a message of type %s is not for a network", message.mti)
             return None
         if self._requests >= self._requests_max:
             return answer(message, RESPONSE_CODE[Reason.OVERLOADED])
         self._requests += 1
         try:
+            if names_original(message):
+                return await self.follow_ups.serve(message)
             serve = self._debit if message.mti in _DEBITS else self._undo
             return await serve(Heard(message, peer.line))
         except UnreachableError:
@@ -225,6 +232,7 @@ class NetworkNode:
         given_up = partial(abandon, self.switch, GROUP_MAX, before, own=own)
         while await self._journal(given_up):
             self._reversals_wake.set()
+        await self.follow_ups.give_up(before, own=own)
 
     async def _again_and_again(
         self, wake: asyncio.Event, work: Callable[[], Awaitable[None]]

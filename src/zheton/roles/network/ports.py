@@ -10,6 +10,7 @@ from zheton.core.decline import Decline
 from zheton.core.token.audit.entry import Resolution
 from zheton.core.token.domain import Counted
 from zheton.roles.network.allowance import Allowance
+from zheton.roles.network.follow_up_ports import FollowUps, FollowUpTx
 
 Result = TypeVar("Result")
 
@@ -29,6 +30,9 @@ class Tokens(Protocol):
 
     def leased(self, at: Location) -> bool:
         """Whether a number is or was leased to a card."""
+
+    def lease_of(self, at: Location) -> tuple[int, str] | None:
+        """The generation of a number's lease and its expiry (YYMM)."""
 
     def examine(self, debits: Sequence[Debit], now: datetime) -> list[Admitted | Decline]:
         """One verdict a debit, in order."""
@@ -50,7 +54,7 @@ class Entropy(Protocol):
         """`count` unpredictable bytes."""
 
 
-class JournalTx(Protocol):
+class JournalTx(FollowUpTx, Protocol):
     """Single operations inside one transaction of the vault's database."""
 
     def burn(self, admitted: Sequence[Admitted]) -> set[Location]:
@@ -90,6 +94,7 @@ class JournalTx(Protocol):
         """Reverse a line that is pending or approved, its issuer to hear of it; whether it was.
 
         An advice of it that was not confirmed is dropped.
+        It is not if something was refunded.
         """
 
     def give_back(self, debit: Journalled) -> None:
@@ -111,7 +116,7 @@ class JournalTx(Protocol):
         """The wallet has heard of these outcomes."""
 
 
-class Journal(Protocol):
+class Journal(FollowUps, Protocol):
     """The network's journal, in the same database as the batches."""
 
     def transaction(self) -> AbstractContextManager[JournalTx]:

@@ -13,6 +13,7 @@ from zheton.core.debit import Debit, Location, Place
 from zheton.core.decline import Decline, Reason
 from zheton.core.emv import tags, tlv
 from zheton.core.errors import ConfigurationError, DecodeError
+from zheton.core.follow_up import PREAUTHORISED
 from zheton.core.iso8583 import subelements
 from zheton.core.iso8583.message import Message
 from zheton.core.money import Money
@@ -129,6 +130,7 @@ def _debit(message: Message, number: str, at: Location, channel: Channel) -> Deb
         code=parts.get("92") if channel is Channel.ONLINE else None,
         repeat_key=repeat_key(message, message.text(11), message.text(7), at),
         digest=digest,
+        preauthorised=message.text(25) == PREAUTHORISED,
     )
 
 

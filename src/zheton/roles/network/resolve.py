@@ -26,9 +26,11 @@ def resolve(
     )
     if original is None:
         return Decline(Reason.NO_ORIGINAL, "No approved debit of this number is its original.")
+    if original.preauthorised and not original.completed:
+        return Decline(Reason.SCOPE, "A preauthorisation is completed before it is presented.")
     if (
         presentment.amount.currency != original.amount.currency
-        or presentment.amount.minor > original.amount.minor
+        or presentment.amount.minor > original.held_minor
     ):
         return Decline(Reason.AMOUNT_LIMIT, "More is presented than was approved.")
     card = on.tokens.reveal_card(opening(on, original, Purpose.CLEARING, now))

@@ -68,8 +68,15 @@ def _undone_or_blocked(tx: JournalTx, blocked: Journalled) -> Reason | None:
         return Reason.OVERLOADED  # not undone, so the acquirer repeats it
     against = _against(line, blocked)
     if against is None and tx.undo(line):
-        tx.give_back(line)
+        give_all_back(tx, line)
     return against
+
+
+def give_all_back(tx: JournalTx, line: Journalled) -> None:
+    """Count a reversed debit, with its increments, no more towards its card's limits."""
+    tx.give_back(line)
+    for increment in tx.increments_of(line):
+        tx.give_back_more(increment)
 
 
 def _against(line: Journalled, reversal: Journalled) -> Reason | None:
@@ -79,6 +86,8 @@ def _against(line: Journalled, reversal: Journalled) -> Reason | None:
         reversal.retrieval_reference,
     ):
         return Reason.NO_ORIGINAL
+    if line.refunded_minor:
+        return Reason.SCOPE  # its money has gone back already
     return Reason.FORMAT if line.amount != reversal.amount else None
 
 

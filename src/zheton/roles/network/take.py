@@ -139,4 +139,5 @@ def _line(on: Switch, admitted: Admitted, refusal: Decline | None, now: datetime
         received_at=now,
         response_code="" if refusal is None else refusal.response_code,
         reason="" if refusal is None else refusal.reason,
+        preauthorised=debit.preauthorised,
     )

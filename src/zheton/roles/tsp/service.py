@@ -40,6 +40,11 @@ class TokenService:
         """Whether a number is or was leased to a card."""
         return at in self.vault.leases([at])
 
+    def lease_of(self, at: Location) -> tuple[int, str] | None:
+        """The generation of a number's lease and its expiry (YYMM)."""
+        lease = self.vault.leases([at]).get(at)
+        return None if lease is None else (lease.batch.generation, lease.batch.expiry)
+
     def examine(self, debits: Sequence[Debit], now: datetime) -> list[Admitted | Decline]:
         """One verdict a debit, in order."""
         return examine(debits, self.keys, self.vault, self.rules, now)

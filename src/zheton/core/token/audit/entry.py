@@ -30,6 +30,9 @@ class Purpose(StrEnum):
     AUTHORISATION = "authorisation"
     REVERSAL = "reversal"
     ADVICE = "advice"
+    INCREMENT = "increment"
+    COMPLETION = "completion"
+    REFUND = "refund"
     CLEARING = "clearing"
     ENROLMENT = "enrolment"  # the card came in, or its issuer is told that it pays now (ID&V)
     ROTATION = "rotation"  # sealed or indexed anew under another key; the reference is its version

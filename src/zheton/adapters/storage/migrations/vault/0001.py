@@ -131,6 +131,11 @@ def upgrade() -> None:
         sa.Column("reversal_due", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("told", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("advice", sa.String(length=8), server_default=sa.text("''"), nullable=False),
+        sa.Column("preauthorised", sa.Boolean(), nullable=False),
+        sa.Column("completed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("changed_minor", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("refunded_minor", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("under_way", sa.String(length=32), server_default=sa.text("''"), nullable=False),
         sa.PrimaryKeyConstraint("bucket", "repeat_key"),
         sqlite_with_rowid=False,
     )
@@ -217,6 +222,57 @@ def upgrade() -> None:
     op.create_index("enrolment_of_chip", "enrolment", ["device"], unique=False)
     op.create_index(
         "enrolment_of_requestor", "enrolment", ["requestor", "bucket", "enrolment"], unique=False
+    )
+    op.create_table(
+        "follow_up",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("repeat_key", sa.String(length=80), nullable=False),
+        sa.Column("follow_up", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("bin", sa.String(length=8), nullable=False),
+        sa.Column("number_index", sa.BigInteger(), nullable=False),
+        sa.Column("generation", sa.SmallInteger(), nullable=False),
+        sa.Column("debit", sa.String(length=32), nullable=False),
+        sa.Column("debit_key", sa.String(length=80), nullable=False),
+        sa.Column("card", sa.String(length=32), nullable=False),
+        sa.Column("par", sa.String(length=29), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("rest_minor", sa.BigInteger(), nullable=False),
+        sa.Column("acquirer", sa.String(length=11), nullable=False),
+        sa.Column("terminal", sa.String(length=8), nullable=False),
+        sa.Column("merchant", sa.String(length=15), nullable=False),
+        sa.Column("stan", sa.String(length=6), nullable=False),
+        sa.Column("transmitted", sa.String(length=10), nullable=False),
+        sa.Column("retrieval_reference", sa.String(length=12), nullable=False),
+        sa.Column("received_ms", sa.BigInteger(), nullable=False),
+        sa.Column("response_code", sa.String(length=2), nullable=False),
+        sa.Column("auth_code", sa.String(length=6), nullable=False),
+        sa.Column("reason", sa.String(length=32), nullable=False),
+        sa.Column("issuer_due", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.PrimaryKeyConstraint("bucket", "repeat_key"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "follow_up_due",
+        "follow_up",
+        ["received_ms"],
+        unique=False,
+        sqlite_where=sa.text("issuer_due"),
+        postgresql_where=sa.text("issuer_due"),
+    )
+    op.create_index(
+        "follow_up_of_number", "follow_up", ["bucket", "bin", "number_index"], unique=False
+    )
+    op.create_index(
+        "follow_up_pending",
+        "follow_up",
+        ["received_ms"],
+        unique=False,
+        sqlite_where=sa.text("state = 'pending'"),
+        postgresql_where=sa.text("state = 'pending'"),
     )
     op.create_table(
         "incarnation",
@@ -312,6 +368,20 @@ def downgrade() -> None:
     op.drop_index("kept_until", table_name="kept_answer")
     op.drop_table("kept_answer")
     op.drop_table("incarnation")
+    op.drop_index(
+        "follow_up_pending",
+        table_name="follow_up",
+        sqlite_where=sa.text("state = 'pending'"),
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.drop_index("follow_up_of_number", table_name="follow_up")
+    op.drop_index(
+        "follow_up_due",
+        table_name="follow_up",
+        sqlite_where=sa.text("issuer_due"),
+        postgresql_where=sa.text("issuer_due"),
+    )
+    op.drop_table("follow_up")
     op.drop_index("enrolment_of_requestor", table_name="enrolment")
     op.drop_index("enrolment_of_chip", table_name="enrolment")
     op.drop_index("enrolment_of_card", table_name="enrolment")
