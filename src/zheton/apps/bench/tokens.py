@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -42,7 +42,7 @@ class Made:
 
     of: TokenRange
     first_index: int
-    numbers: list[str]
+    numbers: list[str] = field(repr=False)
     took_s: float
 
     def resolves(self, indexes: Sequence[int | None]) -> bool:

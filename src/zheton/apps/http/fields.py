@@ -63,6 +63,12 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
+    def __repr__(self) -> str:
+        """Nothing of what came: numbers, codes and envelopes are among it."""
+        return f"{type(self).__name__}(...)"
+
+    __str__ = __repr__
+
 
 class Answer(BaseModel):
     """What goes out."""

@@ -19,7 +19,7 @@ class Cardholder:
     """
 
     id: str
-    holder: str
+    holder: str = field(repr=False)
     pan: Pan
     expiry: str
     currency: str

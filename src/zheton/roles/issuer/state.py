@@ -54,7 +54,7 @@ class Account:
     """
 
     id: str
-    holder: str
+    holder: str = field(repr=False)
     pan_index: bytes = field(repr=False)
     last4: str
     expiry: str
