@@ -17,11 +17,12 @@ from zheton.core.money import money
 from zheton.core.token.batch import BATCH_SIZE, BUCKETS, Batch
 from zheton.core.token.control_sheet import Setting
 from zheton.core.token.domain import VELOCITY_MAX, Channel, Device, refuse_counted
-from zheton.core.token.lifecycle import BatchStatus, CardStatus
+from zheton.core.token.lifecycle import Actor, BatchStatus, CardStatus, Cause
 from zheton.roles.tsp.controls import Wish, controls_of, set_controls
-from zheton.roles.tsp.state import OnlineNumber, RegisteredDevice
+from zheton.roles.tsp.state import By, Kind, OnlineNumber, RegisteredDevice
 
 PLACE = Place("400001", "MSK1", "MSKCOFFEE", "Kofeynya", "RU", "5814")
+BY = By(Actor.CARDHOLDER, Cause.CARDHOLDER_REQUEST)
 TOMORROW = NOW + timedelta(days=1)
 LATER = NOW + timedelta(seconds=1)
 
@@ -194,7 +195,7 @@ def spent(bench: VaultBench, claimed: Admitted, now: datetime = NOW) -> bool:
 def limited(bench: VaultBench, token: str, **document: object) -> None:
     """Set the controls of a whole card, over all its devices."""
     edition = controls_of(bench.vault, token).edition
-    wish = Wish(token, True, document, edition, "cardholder", "test")
+    wish = Wish(token, True, document, edition, BY)
     set_controls(bench.vault, bench.rules, wish, NOW)
 
 
@@ -268,12 +269,15 @@ def test_a_card_remembers_as_many_moments_as_a_velocity_may_need(bench: VaultBen
 def test_only_the_edition_that_was_read_is_replaced(bench: VaultBench) -> None:
     batch = bench.leased()
     limited(bench, batch.enrolment, dayCount=1)
-    stale = Wish(batch.enrolment, True, {}, 0, "cardholder", "late")
+    stale = Wish(batch.enrolment, True, {}, 0, BY)
     with pytest.raises(ConflictError, match="changed meanwhile"):
         set_controls(bench.vault, bench.rules, stale, NOW)
+    changes = bench.vault.history_of_token(batch.enrolment, 0, 9)
+    (line,) = [each for each in changes if each.kind is Kind.CONTROLS]
+    assert (line.subject, line.before, line.after, line.by) == (batch.card, "", "1", BY)
     now = controls_of(bench.vault, batch.enrolment)
     assert (now.edition, now.limits.debits_per_day) == (1, 1)
-    assert now.sheet.card == Setting({"dayCount": 1}, "cardholder", "test", NOW)
+    assert now.sheet.card == Setting({"dayCount": 1}, "cardholder", "cardholder-request", NOW)
 
 
 def test_a_suspended_card_spends_nothing(bench: VaultBench) -> None:

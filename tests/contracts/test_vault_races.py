@@ -14,7 +14,9 @@ from tests.unit.roles.tsp.debits import NOW, VaultBench
 from zheton.adapters.storage.database import Database
 from zheton.core.debit import Admitted
 from zheton.core.token.batch import BATCH_SIZE, BUCKETS
+from zheton.core.token.lifecycle import Actor, Cause
 from zheton.roles.tsp.controls import Wish, set_controls
+from zheton.roles.tsp.state import By
 
 ROUNDS = 2 * BATCH_SIZE
 _OPEN = """
@@ -155,11 +157,11 @@ def test_processes_together_spend_no_more_than_a_card_may(
         ({"dayMinor": 10}, 5),
         ({"velocity": {"debits": 3, "minutes": 10}}, 3),
     )
-    claims = []
+    claims, by = [], By(Actor.CARDHOLDER, Cause.CARDHOLDER_REQUEST)
     for serial, (document, _) in enumerate(controls, start=1):
         batch = bench.leased(serial=serial)
         claims += bench.examine(bench.at_till(batch, amount_minor=2))
-        wish = Wish(batch.enrolment, True, document, 0, "cardholder", "test")
+        wish = Wish(batch.enrolment, True, document, 0, by)
         set_controls(bench.vault, bench.rules, wish, NOW)
     (tmp_path / "claims").write_bytes(pickle.dumps(claims))
     arguments = (bench.database.url, str(tmp_path / "claims"))

@@ -112,7 +112,7 @@ def add_controls(app: FastAPI, desk: TokenDesk) -> None:
         token: str, whole_card: bool, body: SetTokenControls | SetCardControls, asked: Asked
     ) -> Any:
         document, by = body.controls.document(), asked.by(body)
-        wish = Wish(token, whole_card, document, body.edition, by.actor, by.cause)
+        wish = Wish(token, whole_card, document, body.edition, by)
         return _answer(set_controls(desk.vault, desk.rules, wish, asked.at), token)
 
     @app.get("/v1/tokens/{token}/controls", response_model=ControlsAnswer)

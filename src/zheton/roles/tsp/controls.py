@@ -15,23 +15,24 @@ from zheton.core.token.control_sheet import ControlSheet, Setting, decode_sheet,
 from zheton.core.token.controls_document import Counts, read_controls
 from zheton.core.token.domain import Limits
 from zheton.core.token.lifecycle import CardStatus
+from zheton.roles.tsp.history import OPERATOR, of_controls
 from zheton.roles.tsp.ports import Vault, VaultTx
-from zheton.roles.tsp.state import Card, Enrolment, Rules
+from zheton.roles.tsp.state import By, Card, Change, Enrolment, Rules
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A document to set for a token, or with `whole_card` for its card over all devices.
 
-    `edition` is that of the sheet which the sender has read: 0 where nobody has set any.
+    `edition` is that of the sheet which the sender has read: 0 where nobody has set any. `by` is
+    who sets it, and why.
     """
 
     token: str
     whole_card: bool
     document: Mapping[str, Any]
     edition: int
-    actor: str
-    reason: str
+    by: By
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +62,16 @@ def set_controls(vault: Vault, rules: Rules, wish: Wish, now: datetime) -> Contr
         enrolment, card = _found(tx, wish.token)
         if enrolment.status not in (CardStatus.ACTIVE, CardStatus.SUSPENDED):
             raise ConflictError(f"The card is {enrolment.status}; its controls can't be set.")
-        setting = Setting(dict(wish.document), wish.actor, wish.reason, now)
+        setting = Setting(dict(wish.document), wish.by.actor, wish.by.cause, now)
         scope = None if wish.whole_card else wish.token
         sheet = decode_sheet(card.controls).with_setting(scope, setting)
-        operators = replace(rules.limits_in(card.region), currency=card.limits.currency)
+        operators = rules.limits_in(card.region)
         limits = _narrowed(operators, controls) if wish.whole_card else card.limits
         before = replace(card, controls_edition=wish.edition)
+        lines = _lines(tx, wish, enrolment, before, now)
         if not tx.set_controls(before, encode_sheet(sheet), limits, now):
             raise ConflictError("The controls were changed meanwhile; read them and try again.")
+        tx.record(lines)
     return Controlled(sheet, wish.edition + 1, limits)
 
 
@@ -77,6 +80,20 @@ def _found(tx: VaultTx, token: str) -> tuple[Enrolment, Card]:
     if found is None:
         raise NotFoundError("There is no such card; enrol it first.")
     return found
+
+
+def _lines(tx: VaultTx, wish: Wish, token: Enrolment, card: Card, now: datetime) -> list[Change]:
+    """The lines of the history: of a card's controls one for the operator and one a wallet."""
+    if not wish.whole_card:
+        return [of_controls(card, token.id, token.requestor, token.id, wish.by, now)]
+    others = replace(wish.by, id="")  # wallets hear that it changed, and not by whose id
+    return [
+        of_controls(card, card.id, OPERATOR, "", wish.by, now),
+        *(
+            of_controls(card, card.id, each.requestor, each.id, others, now)
+            for each in tx.enrolments_of(card)
+        ),
+    ]
 
 
 def _narrowed(operators: Limits, counts: Counts) -> Limits:

@@ -44,6 +44,13 @@ def of_card(
     return Change(after.bucket, Kind.CARD, after.id, owner, claim, was, now, at, by)
 
 
+def of_controls(card: Card, subject: str, owner: str, token: str, by: By, at: datetime) -> Change:
+    """Controls that were set for a token or a card; `card` is the one before."""
+    was, now = card.controls_edition, card.controls_edition + 1
+    before = str(was) if was else ""
+    return Change(card.bucket, Kind.CONTROLS, subject, owner, token, before, str(now), at, by)
+
+
 def device_bucket(device_id: str) -> int:
     """The bucket of a device's lines: any, but always the same."""
     return sum(device_id.encode()) % BUCKETS

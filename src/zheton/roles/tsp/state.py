@@ -114,15 +114,17 @@ class Kind(StrEnum):
     TOKEN = "token"  # noqa: S105 a kind, no secret
     DEVICE = "device"
     BATCH = "batch"
+    CONTROLS = "controls"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One line of the status history; `before` is "" for what is new.
 
-    `subject` is the id of a card, a token or a device, or the name of a batch (`batch_name`). The
-    line is `requestor`'s to read; `token` is the enrolment that it concerns, or "". `ordinal`
-    counts the lines of a bucket and a requestor, without a gap and in the order of their commits.
+    `subject` is the id of a card, a token or a device, or the name of a batch (`batch_name`); of
+    controls that of their token or card, and `before` and `after` count their editions. The line
+    is `requestor`'s to read; `token` is the enrolment that it concerns, or "". `ordinal` counts the
+    lines of a bucket and a requestor, without a gap and in the order of their commits.
     """
 
     bucket: int

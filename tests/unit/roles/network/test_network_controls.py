@@ -13,16 +13,20 @@ from zheton.core.emv import tags
 from zheton.core.errors import ConflictError, EncodeError, NotFoundError
 from zheton.core.iso8583.message import Message
 from zheton.core.token.batch import Batch
-from zheton.core.token.lifecycle import Verb
+from zheton.core.token.lifecycle import Actor, Cause, Verb
 from zheton.roles.network.authorise import authorise
 from zheton.roles.network.reverse import reverse
 from zheton.roles.network.state import Answer, Forward, Step
 from zheton.roles.tsp.controls import Controlled, Wish, controls_of, set_controls
+from zheton.roles.tsp.history import OPERATOR
+from zheton.roles.tsp.state import By, Kind
+
+BY = By(Actor.CARDHOLDER, Cause.CARDHOLDER_REQUEST)
 
 
 def put(bench: VaultBench, batch: Batch, document: Mapping[str, Any], card: bool) -> Controlled:
     edition = controls_of(bench.vault, batch.enrolment).edition
-    wish = Wish(batch.enrolment, card, document, edition, "cardholder", "abroad")
+    wish = Wish(batch.enrolment, card, document, edition, BY)
     return set_controls(bench.vault, bench.rules, wish, NOW)
 
 
@@ -163,3 +167,21 @@ def test_a_sheet_that_was_damaged_declines_and_holds_up_nobody(bench: VaultBench
     assert damaged.decline is not None
     assert damaged.decline.reason is Reason.SUSPENDED
     assert isinstance(fine, Forward)
+
+
+def test_a_cards_controls_are_a_line_for_the_operator_and_for_each_wallet(
+    bench: VaultBench,
+) -> None:
+    first, second = bench.leased(), bench.leased()
+    put(bench, first, {"channels": ["till"]}, card=False)
+    put(bench, first, {"dayCount": 3}, card=True)
+
+    def told(token: str) -> list[tuple[str, str, str]]:
+        changes = bench.vault.history_of_token(token, 0, 99)
+        return [(c.subject, c.before, c.after) for c in changes if c.kind is Kind.CONTROLS]
+
+    card = (first.card, "1", "2")
+    assert told(first.enrolment) == [(first.enrolment, "", "1"), card]
+    assert told(second.enrolment) == [card]
+    operators = bench.vault.history_of(first.bucket, first.card, OPERATOR, 0, 9)
+    assert [(c.before, c.after) for c in operators if not c.token] == [("1", "2")]
