@@ -1,12 +1,13 @@
 """From the card's number typed in to a cryptogram that the vault accepts, through real doors."""
 
 from dataclasses import replace
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.wallet_lab import ANNA, LI, NOW, App, Band, Lab, lab, opened
+from zheton.adapters.storage.incarnation import SqlIncarnation
 from zheton.adapters.terminal_file import load_terminal
 from zheton.core.country import country
 from zheton.core.debit import Admitted, Debit, Place
@@ -22,6 +23,7 @@ from zheton.roles.element.element import Interface
 from zheton.roles.terminal.entry_point import tap
 from zheton.roles.terminal.outcome import OnlineRequest, Sale
 from zheton.roles.terminal.state import Transaction
+from zheton.roles.tsp.recover import carry_out, plan
 
 PLACE = Place("220001", "TILL0001", "SHOP0001", "Coffee", "RU", "5814")
 
@@ -97,6 +99,32 @@ def test_a_card_that_was_typed_in_pays_at_a_till() -> None:
         assert sale.number != ANNA and sale.number[:-1] not in ANNA
         assert band.element.credentials_left() == 63
         assert app.companion(band).sync(device, unspent=63) is None
+
+
+def test_after_a_recovery_the_next_sync_changes_dead_numbers_for_live_ones() -> None:
+    with lab() as world:
+        app, band, device = provisioned_band(world)
+        before = world.databases["vault"]
+        recovered(SqlIncarnation(before), world.clock.now())
+        assert band.element.credentials_left() == 64  # nobody has told it
+        dead = examine(world, pay(band))
+        assert isinstance(dead, Decline) and dead.response_code == "62"
+
+        synced = app.companion(band).sync(device, unspent=63)
+        assert synced is not None and synced.numbers == 64
+        assert band.element.credentials_left() == 64  # the dead ones are gone
+        assert isinstance(examine(world, pay(band)), Admitted)
+        assert app.companion(band).sync(device, unspent=63) is None
+
+
+def recovered(database: SqlIncarnation, now: datetime) -> None:
+    """The database as after a restore and a recovery."""
+    database.begin("00" * 16, now)
+    what = plan(database, None, ["520473"], skip=1)
+    assert what is not None
+    list(carry_out(database, what))
+    with database.recovering() as tx:
+        tx.open(now)
 
 
 def test_the_chip_gets_an_answer_that_it_can_verify() -> None:

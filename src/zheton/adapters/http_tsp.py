@@ -24,6 +24,7 @@ from zheton.core.errors import (
     ZhetonError,
 )
 from zheton.core.money import Money
+from zheton.core.token.domain import Channel
 from zheton.core.token.domain import Device as DeviceClass
 from zheton.core.token.lifecycle import Actor, CardStatus, Cause, Verb
 from zheton.roles.wallet.state import EncryptionKey, OnlineNumber, Package, Token
@@ -90,6 +91,15 @@ class HttpTokenService:
         except (TypeError, ValueError):
             raise _strange("commands") from None
         return Package(commands, _field(answer, "numbers", int))
+
+    def numbers_left(self, token: str, device: str) -> int:
+        """How many numbers for tills of a token may still pay, of those that a device holds."""
+        answer = ask(self._client, "GET", f"/v1/tokens/{token}/batches")
+        return sum(
+            _field(batch, "numbersLeft", int)
+            for batch in _field(answer, "batches", list)
+            if batch.get("deviceId") == device and batch.get("channel") == Channel.TILL
+        )
 
     def provisioned(self, token: str) -> None:
         """The chip has taken what was provisioned."""

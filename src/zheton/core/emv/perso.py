@@ -1,7 +1,8 @@
 """What the token service provider personalises and the element reads: DGIs and their payloads.
 
 A package is a run of data groupings (DGI, EMV Card Personalization Specification, 2.2) cut into
-STORE DATA commands: the profile of a card, the header of a batch, and the batch's credentials.
+STORE DATA commands: the profile of a card, which of its batches stand, and of each new batch the
+header and the credentials.
 The identifiers and payloads are Zheton's own, for a batch of one-time numbers is in no standard.
 `store_data_commands` are still plain; the payment domain's secure channel wraps them.
 """
@@ -20,10 +21,12 @@ PAYMENT_DOMAIN_AID = bytes.fromhex("F05A4845544F4E01")
 CARD_PROFILE = 0xD001
 BATCH_HEADER = 0xD002
 CREDENTIALS = 0xD003
+STANDING = 0xD004
 
 CARD_REF_BYTES = 16
 BATCH_REF_BYTES = 8
 CREDENTIALS_MAX = 64
+STANDING_MAX = 255
 CREDENTIAL_BYTES = 8 + 2 + 16
 NUMBER_DIGITS = 16
 
@@ -203,6 +206,36 @@ class Credentials:
             for start in range(0, len(body), CREDENTIAL_BYTES)
         ]
         return cls(data[:BATCH_REF_BYTES], tuple([Credential.decode(piece) for piece in pieces]))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The batches of a card that still pay; any other that the chip holds of it is void."""
+
+    card_ref: bytes
+    batch_refs: tuple[bytes, ...]
+
+    def __post_init__(self) -> None:
+        _check(len(self.card_ref) == CARD_REF_BYTES, "card reference", "is 16 bytes")
+        sizes = {len(each) for each in self.batch_refs}
+        _check(sizes <= {BATCH_REF_BYTES}, "batch reference", "is 8 bytes")
+        _check(len(self.batch_refs) <= STANDING_MAX, "standing batches", "are at most 255")
+
+    def encode(self) -> bytes:
+        """16 bytes of card reference, then 8 a batch."""
+        return self.card_ref + b"".join(self.batch_refs)
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Standing":
+        """The references in these bytes; DecodeError on a wrong length."""
+        body = data[CARD_REF_BYTES:]
+        count, rest = divmod(len(body), BATCH_REF_BYTES)
+        if len(data) < CARD_REF_BYTES or rest or count > STANDING_MAX:
+            problem = "references of 8 bytes follow the one of 16"
+            raise DecodeError(problem, field="standing batches", offset=len(data))
+        starts = range(0, len(body), BATCH_REF_BYTES)
+        refs = tuple(body[start : start + BATCH_REF_BYTES] for start in starts)
+        return cls(data[:CARD_REF_BYTES], refs)
 
 
 def _check(holds: bool, field: str, problem: str) -> None:

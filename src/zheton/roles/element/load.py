@@ -1,15 +1,17 @@
 """What a personalisation package does to the element: all of it, or nothing.
 
-A package holds data groupings of `core.emv.perso`: card profiles, batch headers and credentials.
+A package holds data groupings of `core.emv.perso`: card profiles, which batches of a card still
+stand, batch headers and credentials.
 A batch that is or ever was here is skipped, so a package takes effect once however often it comes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from zheton.core.emv import perso, status
 from zheton.core.emv.card_profile import CardProfile
-from zheton.core.emv.perso import BatchHeader, Credential, Credentials, Dgi
+from zheton.core.emv.perso import BatchHeader, Credential, Credentials, Dgi, Standing
 from zheton.core.errors import ConflictError, DecodeError
 from zheton.roles.element.profile import DeviceProfile
 from zheton.roles.element.state import FORGOTTEN_MAX, Batch, Card, ElementState
@@ -41,6 +43,8 @@ def apply(
         for dgi in perso.decode_dgis(package):
             if dgi.identifier == perso.CARD_PROFILE:
                 state = _with_profile(state, device, CardProfile.decode(dgi.value))
+            elif dgi.identifier == perso.STANDING:
+                state = _without_void(state, Standing.decode(dgi.value))
             elif dgi.identifier == perso.BATCH_HEADER:
                 _open_batch(state, BatchHeader.decode(dgi.value), arriving, skipped)
             else:
@@ -64,6 +68,15 @@ def _with_profile(state: ElementState, device: DeviceProfile, profile: CardProfi
     if known is None:
         return state.with_card(fresh)
     return state.with_card(replace(known, profile=profile, slot=fresh.slot))
+
+
+def _without_void(state: ElementState, standing: Standing) -> ElementState:
+    """The state without batches that the provider has ended: their keys go with them."""
+    card = state.card(standing.card_ref)
+    if card is None:
+        raise Rejected(status.REFERENCED_DATA_NOT_FOUND)
+    void = [b for b in card.batches if b.header.batch_ref not in standing.batch_refs]
+    return state.with_card(_forgetting(card, void))
 
 
 def _open_batch(
@@ -127,6 +140,10 @@ def _tidied(card: Card, now: datetime) -> Card:
     over = [
         batch for batch in card.batches if batch.header.expiry < today or not any(batch.credentials)
     ]
+    return _forgetting(card, over)
+
+
+def _forgetting(card: Card, over: Sequence[Batch]) -> Card:
     forgotten = card.forgotten + tuple(batch.header.batch_ref for batch in over)
     kept = tuple(batch for batch in card.batches if batch not in over)
     return replace(card, batches=kept, forgotten=forgotten[-FORGOTTEN_MAX:])

@@ -21,10 +21,13 @@ from zheton.core.emv.perso import (
     CARD_PROFILE,
     CREDENTIALS,
     PAYMENT_DOMAIN_AID,
+    STANDING,
+    STANDING_MAX,
     BatchHeader,
     Credential,
     Credentials,
     Dgi,
+    Standing,
     store_data_commands,
 )
 from zheton.core.errors import ConflictError, NotFoundError, ZhetonError
@@ -61,7 +64,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """Batches for a chip, with all that its package is made of; `left` counts the numbers it has.
+    """Batches for a chip, with all that its package is made of; `standing` is all it may hold.
 
     Those of the supply are among them, whether the chip has taken them or not.
     """
@@ -70,7 +73,12 @@ class Supply:
     card: Card
     device: RegisteredDevice
     batches: tuple[Batch, ...]
-    left: int
+    standing: tuple[Batch, ...]
+
+    @property
+    def left(self) -> int:
+        """How many numbers for tills the device has of the token, or is about to have."""
+        return sum(batch.left for batch in self.standing)
 
 
 def provision(
@@ -124,7 +132,7 @@ def replenish(
     leased = offered[:count]
     if len(leased) < count:
         leased += lease(tx, on.keys, scheme, enrolment, use, count - len(leased), now)
-    return Supply(enrolment, card, device, tuple(leased), _left(tx, enrolment, device_id))
+    return Supply(enrolment, card, device, tuple(leased), _standing_on(tx, enrolment, device_id))
 
 
 def replenished(tx: VaultTx, enrolment_id: str, device_id: str, names: Sequence[str]) -> Supply:
@@ -135,13 +143,14 @@ def replenished(tx: VaultTx, enrolment_id: str, device_id: str, names: Sequence[
     if isinstance(device, Decline) or any(name not in live for name in names):
         raise ConflictError("These batches are no longer the device's; ask for others.")
     batches = tuple(live[name] for name in names)
-    return Supply(enrolment, card, device, batches, _left(tx, enrolment, device_id))
+    return Supply(enrolment, card, device, batches, _standing_on(tx, enrolment, device_id))
 
 
 def package(on: TokenDesk, supply: Supply, counter: int, now: datetime) -> Package:
     """The commands that bring a supply to its chip, whose domain counts `counter`."""
     scheme = on.rules.schemes.named(supply.card.network)
-    dgis = [_profile(scheme, supply.enrolment, supply.card)]
+    # First what stands, so that the chip makes room: batches may be void that it still holds.
+    dgis = [_profile(scheme, supply.enrolment, supply.card), _standing_dgi(supply)]
     for batch in supply.batches:
         dgis += _batch(on.keys, scheme, supply.enrolment, batch, now)
     numbers = len(supply.batches) * BATCH_SIZE
@@ -193,13 +202,19 @@ def _offered(tx: VaultTx, enrolment: Enrolment) -> list[Batch]:
     return sorted(offered, key=lambda batch: (batch.until, batch.bin, batch.batch))
 
 
-def _left(tx: VaultTx, enrolment: Enrolment, device_id: str) -> int:
-    """How many numbers for tills a device has of a token, or is about to have."""
-    return sum(
-        batch.left
+def _standing_on(tx: VaultTx, enrolment: Enrolment, device_id: str) -> tuple[Batch, ...]:
+    """The batches for tills that a device has of a token, or is about to have."""
+    return tuple(
+        batch
         for batch in tx.batches_of(enrolment)
         if batch.channel is Channel.TILL and batch.device_id == device_id
     )
+
+
+def _standing_dgi(supply: Supply) -> Dgi:
+    names = [bytes.fromhex(batch.name) for batch in supply.standing]
+    refs = tuple(names[-STANDING_MAX:])
+    return Dgi(STANDING, Standing(bytes.fromhex(supply.enrolment.id), refs).encode())
 
 
 def _profile(scheme: Scheme, enrolment: Enrolment, card: Card) -> Dgi:

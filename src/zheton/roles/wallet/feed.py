@@ -5,12 +5,12 @@ As long as the chip still says that value, the package was not run and is handed
 the counter has moved on, it is lost and another one, with other numbers, is asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from zheton.core.emv.status import SUCCESS
-from zheton.core.errors import ConflictError, DecodeError, NotFoundError
+from zheton.core.errors import ConflictError, DecodeError, NotFoundError, UnreachableError
 from zheton.core.token.lifecycle import CardStatus
 from zheton.roles.wallet.cards import own_card
 from zheton.roles.wallet.desk import WalletDesk
@@ -23,6 +23,7 @@ BATCHES = 1
 COMMITS_A_DAY = 24  # each leases numbers for months, and a device can ask for them all day
 PACKAGE_DAYS = 7
 _DAY = timedelta(days=1)
+_ENOUGH = 1 << 31  # numbers, where nobody says otherwise
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -45,10 +46,13 @@ def next_commit(
     """
     with on.store.transaction() as tx:
         device = own_device(tx, user, device_id)
-        open_again = _reopened(tx, tx.last_commit(device.id), need, now)
+        held = _held(tx, user, device.id, need)
+    alive = {card.id: _alive(on, card, device.id) for card in held}
+    with on.store.transaction() as tx:
+        open_again = _reopened(tx, tx.last_commit(device.id), need, alive, now)
         if open_again is not None:
             return open_again
-        card = _card_in_need(tx, user, device.id, need)
+        card = _card_in_need(tx, user, device.id, need, alive)
         if card is None:
             return None
         if tx.commits_since(device.id, now - _DAY) >= COMMITS_A_DAY:
@@ -92,7 +96,34 @@ def acknowledge(
     return replace(commit, state=state)
 
 
-def _reopened(tx: WalletTx, last: Commit | None, need: Need, now: datetime) -> Commit | None:
+def _held(tx: WalletTx, user: User, device_id: str, need: Need) -> list[WalletCard]:
+    """The active cards whose numbers the device holds, or is being given."""
+    last = tx.last_commit(device_id)
+    under_way = last.card if last and last.state is CommitState.OFFERED else None
+    named = [c for c in tx.cards(user.id) if need.card in (None, c.id)]
+    return [
+        card
+        for card in named
+        if card.token.status is CardStatus.ACTIVE
+        and (card.id == under_way or tx.filled_at(device_id, card.id) is not None)
+    ]
+
+
+def _alive(on: WalletDesk, card: WalletCard, device_id: str) -> int:
+    """How many numbers the token service would take, whatever the device believes that it holds.
+
+    A device is not told when its batches are ended, as after a restore. Where the token service
+    can't say, the device is believed.
+    """
+    try:
+        return on.tokens.numbers_left(card.token.reference, device_id)
+    except (UnreachableError, NotFoundError):
+        return _ENOUGH
+
+
+def _reopened(
+    tx: WalletTx, last: Commit | None, need: Need, alive: Mapping[str, int], now: datetime
+) -> Commit | None:
     """The last commit if it can still be run; one that can't any more is given up."""
     if last is None or last.state in (CommitState.DONE, CommitState.ABANDONED):
         return None
@@ -103,6 +134,7 @@ def _reopened(tx: WalletTx, last: Commit | None, need: Need, now: datetime) -> C
         and now - last.made_at < PACKAGE_DAYS * _DAY
         and card is not None
         and card.token.status is CardStatus.ACTIVE
+        and alive.get(last.card, _ENOUGH) >= last.package.numbers
     )
     if runnable:
         return last
@@ -110,20 +142,21 @@ def _reopened(tx: WalletTx, last: Commit | None, need: Need, now: datetime) -> C
     return None
 
 
-def _card_in_need(tx: WalletTx, user: User, device_id: str, need: Need) -> WalletCard | None:
-    """The card that is asked for, if it runs low; else one that the device has never got; else
+def _card_in_need(
+    tx: WalletTx, user: User, device_id: str, need: Need, alive: Mapping[str, int]
+) -> WalletCard | None:
+    """The card that is asked for, if it runs low; else one that the device has never got, or whose
 
-    the one filled longest ago, if the device as a whole runs low.
+    numbers are dead; else the one filled longest ago, if the device as a whole runs low.
     """
     low = need.unspent <= LOW_WATER
     if need.card is not None:
         card = own_card(tx, user, need.card)
         if card.token.status is not CardStatus.ACTIVE:
             raise ConflictError(f"The card is {card.token.status}; no numbers are given out.")
-        return card if low else None
+        return card if low or alive.get(card.id, _ENOUGH) <= LOW_WATER else None
     active = [c for c in tx.cards(user.id) if c.token.status is CardStatus.ACTIVE]
     filled = {card.id: tx.filled_at(device_id, card.id) for card in active}
-    chosen = min(active, key=lambda card: filled[card.id] or _BEGINNING, default=None)
-    if chosen is None:
-        return None
-    return chosen if low or filled[chosen.id] is None else None
+    urgent = [c for c in active if filled[c.id] is None or alive.get(c.id, _ENOUGH) <= LOW_WATER]
+    candidates = urgent or (active if low else [])
+    return min(candidates, key=lambda card: filled[card.id] or _BEGINNING, default=None)

@@ -61,6 +61,10 @@ class TokenService(Protocol):
         """A package with new numbers for the chip whose payment domain counts `counter`."""
         ...
 
+    def numbers_left(self, token: str, device: str) -> int:
+        """How many numbers for tills of a token may still pay, of those that a device holds."""
+        ...
+
     def provisioned(self, token: str) -> None:
         """The chip has taken what was provisioned; a second time is nothing."""
         ...

@@ -301,6 +301,24 @@ def test_expired_batches_make_room() -> None:
     assert bench.element.credentials_left() == 4
 
 
+def test_void_batches_make_room_and_never_come_back() -> None:
+    bench = Bench(device="ring")
+    profile = make_profile(MASTERCARD)
+    first, second, third = (make_package(profile, MASTERCARD, batch=n) for n in (1, 2, 3))
+    assert set(bench.store(first) + bench.store(second)) == {0x9000}
+    kept = perso.BatchHeader.decode(second[1].value).batch_ref
+    stands = Dgi(perso.STANDING, perso.Standing(profile.card_ref, (kept,)).encode())
+    assert set(bench.store([third[0], stands, *third[1:]])) == {0x9000}
+    assert bench.element.credentials_left() == 8
+    nothing = Dgi(perso.STANDING, perso.Standing(profile.card_ref, ()).encode())
+    assert set(bench.store([nothing])) == {0x9000}
+    assert bench.element.credentials_left() == 0
+    assert set(bench.store(first)) == {0x9000}  # skipped: it was here
+    assert bench.element.credentials_left() == 0
+    for wrong, sw in ((bytes(16), 0x6A88), (bytes(15), 0x6A80), (bytes(17), 0x6A80)):
+        assert bench.store([Dgi(perso.STANDING, wrong)])[-1] == sw
+
+
 @pytest.mark.parametrize(("p1", "p2"), [(0x00, 0), (0x80, 0), (0x90, 0), (0x88, 1), (0xA8, 0)])
 def test_blocks_in_another_form_or_order_are_refused(p1: int, p2: int) -> None:
     bench = Bench()

@@ -63,6 +63,17 @@ def test_the_same_counter_gets_the_same_package(world: Lab, anna: User) -> None:
     assert batches(world, card.token.reference) == [BatchStatus.OFFERED]
 
 
+def test_a_package_whose_batches_were_ended_is_not_handed_out_again(world: Lab, anna: User) -> None:
+    card, device = active(world, anna), register(world, anna)
+    first = get(world, anna, device, 5)
+    with world.desk.vault.transaction() as tx:
+        found = tx.enrolment(card.token.reference)
+        assert found is not None
+        tx.set_batch_status(tx.batches_of(found[0]), BatchStatus.DELETED)
+    second = get(world, anna, device, 5)
+    assert second.number == 2 and second.package.commands != first.package.commands
+
+
 def test_a_counter_that_moved_on_gets_another_package(world: Lab, anna: User) -> None:
     active(world, anna)
     device = register(world, anna)
