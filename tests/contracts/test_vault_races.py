@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import IO, Any
 
 import pytest
 
-from tests.unit.roles.tsp.debits import NOW, VaultBench
+from tests.unit.roles.tsp.debits import BAND, NOW, VaultBench
 from zheton.adapters.storage.database import Database
 from zheton.core.debit import Admitted
 from zheton.core.token.batch import BATCH_SIZE, BUCKETS
-from zheton.core.token.lifecycle import Actor, Cause
+from zheton.core.token.domain import Channel
+from zheton.core.token.lifecycle import Actor, BatchStatus, Cause, Verb
 from zheton.roles.tsp.controls import Wish, set_controls
+from zheton.roles.tsp.lease import Use, lease
+from zheton.roles.tsp.standing import standing
 from zheton.roles.tsp.state import By
 
 ROUNDS = 2 * BATCH_SIZE
@@ -217,3 +221,46 @@ def test_a_process_that_is_killed_after_its_commit_keeps_its_numbers(
         indexes += map(int, racer.hear().split())
         racer.kill()
     assert sorted(indexes) == [ordinal * BUCKETS + 5 for ordinal in range(12)]
+
+
+def test_a_suspension_that_is_done_stops_every_process(
+    bench: VaultBench, racers: list[Racer], tmp_path: Path
+) -> None:
+    """Whoever burns at that moment wins or loses; whoever burns after it loses."""
+    batch = bench.leased()
+    messages = (bench.at_till(batch, place) for place in range(BATCH_SIZE))
+    claims = [claim for claim in bench.examine(*messages, now=NOW) if isinstance(claim, Admitted)]
+    (tmp_path / "claims").write_bytes(pickle.dumps(claims))
+    racers += [Racer(BURN, bench.database.url, str(tmp_path / "claims")) for _ in range(2)]
+    for place in range(0, BATCH_SIZE, 4):
+        for ahead, racer in enumerate(racers):
+            racer.tell(place + ahead)
+        bench.change(batch.enrolment, Verb.SUSPEND)
+        assert {racer.hear() for racer in racers} <= {"0", "1"}
+        held = bench.burnt(batch)
+        for ahead, racer in enumerate(racers):
+            racer.tell(place + 2 + ahead)
+        assert [racer.hear() for racer in racers] == ["0", "0"]
+        assert bench.burnt(batch) == held
+        bench.change(batch.enrolment, Verb.UNSUSPEND)
+    racers[0].tell(2)
+    assert racers[0].hear() == "1"
+
+
+def test_a_lease_under_way_is_found_by_the_suspension(bench: VaultBench) -> None:
+    """A provisioning that looked before the suspension must not leave a batch behind it."""
+    enrolment, card = bench.enrolled()
+    suspending = threading.Thread(target=bench.change, args=(enrolment.id, Verb.SUSPEND))
+    with bench.vault.transaction() as tx:
+        standing(tx, enrolment.id)
+        suspending.start()
+        suspending.join(0.3)
+        assert suspending.is_alive(), "it has to wait for whoever gives out numbers"
+        scheme = bench.rules.schemes.named(card.network)
+        use = Use(BAND.id, BAND.device, Channel.TILL)
+        (batch,) = lease(tx, bench.keys, scheme, enrolment, use, 1, NOW)
+    suspending.join()
+    with bench.vault.transaction() as tx:
+        found = tx.held_batch(batch.bin, batch.batch, batch.generation)
+    assert found is not None
+    assert found.status is BatchStatus.SUSPENDED

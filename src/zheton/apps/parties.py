@@ -24,6 +24,7 @@ from zheton.apps.nodes.issuer import IssuerNode
 from zheton.apps.nodes.issuer_line import IssuerLine
 from zheton.apps.nodes.network import NetworkNode
 from zheton.apps.nodes.notify import Notifier
+from zheton.apps.nodes.tending import Tender
 from zheton.apps.nodes.watch import VaultWatch
 from zheton.apps.started import Part
 from zheton.apps.trace import Trace
@@ -104,6 +105,10 @@ class Parties:
         """Who looks after the vault's database; goes with whatever works on it, and ends last."""
         return VaultWatch(self.on.life)
 
+    def tender(self) -> Tender:
+        """What the token service does on its own."""
+        return Tender(self.on.vault, self.on.clock)
+
     def notifier(self) -> Notifier:
         """How the wallet hears of debits, once it is told where the wallet is."""
         return Notifier(self.on.keys, self.on.wallet_secret(), self.trace)
@@ -171,7 +176,7 @@ def alone(role: Role, on: Installation, port: int, at: Peered) -> list[Part]:
             return [parties.watch(), parties.checkpointer(), network]
         case Role.TSP:
             line = parties.issuer_line(at(Role.ISSUER))
-            return [parties.watch(), line, parties.token_service(port, line)]
+            return [parties.watch(), parties.tender(), line, parties.token_service(port, line)]
         case Role.ACQUIRER:
             node = parties.acquirer(at(Role.NETWORK))
             return [node, parties.acquiring(port, node)]

@@ -128,6 +128,7 @@ class Lab:
     async def _start_services(self) -> None:
         """Token service, wallet and the acquirer's door for tills: HTTP."""
         parties, ports, on = Parties(self.installation, self.trace), self.ports, self.installation
+        await self.add(parties.tender())
         door = parties.token_service(ports.tsp, self.network.issuer_line)
         self.tsp: HttpServer = await self.add(door)
         to_vault = self.client("wallet", "vault")

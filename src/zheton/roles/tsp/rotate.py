@@ -14,6 +14,7 @@ from datetime import datetime
 from zheton.core.errors import VerificationError
 from zheton.core.token.audit.entry import Purpose, Resolution, unix_ms
 from zheton.core.token.batch import BUCKETS
+from zheton.core.token.lifecycle import CardStatus
 from zheton.core.token.pan import Pan
 from zheton.roles.tsp.ports import Keys, Vault
 from zheton.roles.tsp.state import Card
@@ -55,7 +56,7 @@ def reseal_cards(on: Rotation) -> Iterator[Progress]:
 
     def reseal(cards: Sequence[Card]) -> _Done:
         newest = on.keys.data_key_version()
-        older = [card for card in cards if card.pan_key_version != newest]
+        older = [c for c in cards if c.sealed_pan and c.pan_key_version != newest]
         resealed = [
             (card, *on.keys.seal_pan(pan, card.bucket, card.id))
             for card, pan in _opened(on, older, newest)
@@ -80,8 +81,9 @@ def reindex_cards(on: Rotation) -> Iterator[Progress]:
         versions = on.keys.index_key_versions()
         if len(versions) == 1:
             return _Done()  # nothing could be under another, so no card is opened
-        opened = _opened(on, cards, versions[0])
-        left = len(cards) - len(opened)
+        indexed = [card for card in cards if card.status is not CardStatus.DELETED]
+        opened = _opened(on, indexed, versions[0])
+        left = len(indexed) - len(opened)
         if not opened:
             return _Done(0, left)
         with on.vault.transaction() as tx:

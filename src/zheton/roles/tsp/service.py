@@ -64,6 +64,8 @@ class TokenService:
             card = tx.card(why.card)
             if card is None:
                 raise NotFoundError("The journal names a card that is not in the vault.")
+            if not card.sealed_pan:
+                raise NotFoundError("The card was deleted, and its number is no longer kept.")
             tx.log([why])
         pan = self.keys.open_pan(card.pan_key_version, card.sealed_pan, card.bucket, card.id)
         return RevealedCard(pan, card.expiry)
