@@ -255,7 +255,7 @@ class Story:
         self.damage("vault", "ALTER TABLE card_index RENAME TO gone")
         self.refused(self.fill_form(self.cast.broken.pan))
         self.damage("issuer", "ALTER TABLE accounts RENAME TO gone")
-        assert self.tap("payer").split()[0] != "00"
+        assert self.tap("payer")  # stood in for, and the advice meets the same fault
         self.damage("vault", "ALTER TABLE debit RENAME TO nowhere")
         assert self.tap("payer").split()[0] != "00"
 

@@ -199,6 +199,7 @@ class Town:
         for each in self.actors.values():
             each.end()
         self.street.end()
+        self.on.close()
 
 
 @contextmanager

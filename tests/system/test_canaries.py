@@ -5,6 +5,7 @@ and the memory of every process; it has to find each secret where it may be befo
 that the secret is nowhere else.
 """
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from tests.hunt import secrets
 from tests.hunt.finder import Finder
 from tests.hunt.needles import Needle
 from tests.hunt.story import LAWS, Cast, Story
-from tests.hunt.town import PASSPHRASE, town
+from tests.hunt.town import PASSPHRASE, Town, town
 from tests.hunt.wire import may_capture
 from tests.system.conftest import require_right
 
@@ -30,6 +31,7 @@ def test_no_secret_is_where_it_should_not_be(tmp_path: Path) -> None:
     cast = Cast()
     with town(tmp_path, cast.accounts) as (made, capture):
         story = Story(made, cast)
+        assert dumping(made) == []
         story.enrol()
         ring_before = list(secrets.of_ring(made.on.key_file, PASSPHRASE))
         story.pay()
@@ -52,6 +54,15 @@ def test_no_secret_is_where_it_should_not_be(tmp_path: Path) -> None:
     evidence = made.evidence
     faults = [*evidence.missing(LAWS), *evidence.escaped(LAWS)]
     assert faults == [], "\n".join(("", *faults, "", evidence.table()))
+
+
+def dumping(made: Town) -> list[str]:
+    """Roles of which the kernel would write a core file."""
+    limits = {
+        role: Path(f"/proc/{each.process.pid}/limits").read_text()
+        for role, each in made.street.running.items()
+    }
+    return [role for role, text in limits.items() if not re.search("core file size +0 ", text)]
 
 
 def needles(story: Story, ring_before: list[Needle]) -> Iterator[Needle]:

@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from zheton.adapters.clock import SystemClock
+from zheton.apps import core_dumps
 from zheton.apps.cli.complaint import sentence, status_of
 from zheton.apps.logs import loud
 
@@ -94,6 +95,7 @@ def root(
 ) -> None:
     """Wearable contactless payment, self-hosted: a one-time 16-digit number for every debit."""
     context.ensure_object(Session).debug = debug
+    core_dumps.forbid()
     if debug:
         loud()
 
