@@ -19,7 +19,7 @@ from zheton.adapters.clock import ManualClock
 from zheton.adapters.datafiles import load_policy, load_schemes
 from zheton.adapters.device_files import device_named, load_devices
 from zheton.adapters.element_memory import TransientMemory
-from zheton.adapters.entropy import SeededEntropy
+from zheton.adapters.entropy import SeededEntropy, SystemEntropy
 from zheton.adapters.http_tsp import HttpTokenService
 from zheton.adapters.issuer_file import bundled
 from zheton.adapters.keys.file import memory_keys, plain_ring
@@ -183,7 +183,7 @@ class Lab:
         """A band from the factory."""
         memory = TransientMemory()
         manufacture(memory, serial=serial, payment_keys=self.keys.device_keys(serial.hex()))
-        return Band(serial, Element(memory, device_named(profile)), self.clock)
+        return Band(serial, Element(memory, device_named(profile), SystemEntropy()), self.clock)
 
     def sign_up(self, name: str = "Anna") -> "App":
         """A new user's app."""

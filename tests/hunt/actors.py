@@ -25,6 +25,7 @@ from zheton.adapters.app_key import fresh_app_key, open_for_app, public_part
 from zheton.adapters.clock import SystemClock
 from zheton.adapters.device_files import device_named
 from zheton.adapters.element_memory import FileMemory
+from zheton.adapters.entropy import SystemEntropy
 from zheton.adapters.http_tsp import ask
 from zheton.adapters.keys.envelope import seal_envelope
 from zheton.adapters.merchants_file import load_merchants
@@ -96,7 +97,8 @@ def form() -> Verbs:
 
 def element(memory: str, nfc: str, host: str) -> Verbs:
     """The chip, with a socket for each of its interfaces."""
-    chip, clock = Element(FileMemory(Path(memory)), device_named(DEFAULT_BAND)), SystemClock()
+    clock = SystemClock()
+    chip = Element(FileMemory(Path(memory)), device_named(DEFAULT_BAND), SystemEntropy())
     turn = threading.Lock()
 
     def serve(listener: socket.socket, interface: Interface) -> None:

@@ -352,7 +352,7 @@ def open_band(installation: Installation, name: str, profile: str = DEFAULT_BAND
         keys = installation.keys.device_keys(serial.hex())
         manufacture(memory, serial=serial, payment_keys=keys)
     try:
-        element = Element(memory, device_named(profile))
+        element = Element(memory, device_named(profile), installation.entropy)
     except DecodeError as error:
         held.release()
         raise ConfigurationError(

@@ -139,7 +139,7 @@ def _wrist(on: Installation, card: BenchCard, memory: Memory) -> _Wrist:
     serial = card.device.serial
     manufacture(memory, serial=bytes.fromhex(serial), payment_keys=on.keys.device_keys(serial))
     till = load_terminal(country("RU"), currency("RUB"))
-    return _Wrist(on, card, Element(memory, device_named(DEFAULT_BAND)), till)
+    return _Wrist(on, card, Element(memory, device_named(DEFAULT_BAND), on.entropy), till)
 
 
 def _taps(count: int, wrist: _Wrist, present: Callable[[], tuple[float, Sale]]) -> Taps:

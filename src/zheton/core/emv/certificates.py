@@ -68,6 +68,12 @@ def certify(
     return Certificate(recovery.sign(signer, head + fitting, rest, blinding), remainder)
 
 
+def remainder_of(key: PublicKey, signature: bytes) -> bytes:
+    """What of a card's key is left outside a certificate of this length (9F48; Book 2, 6.4)."""
+    head = 1 + _IDENTIFIER_BYTES[ICC_CERTIFICATE] + _DATE_BYTES + _SERIAL_BYTES + _LENGTHS
+    return key.modulus_bytes[len(signature) - recovery.OVERHEAD_BYTES - head :]
+
+
 def certified(
     form: int,
     authority: PublicKey,

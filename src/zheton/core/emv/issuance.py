@@ -8,10 +8,12 @@ from zheton.core.emv.card_profile import CardProfile
 from zheton.core.errors import EncodeError
 from zheton.core.scheme import Scheme
 
-# Cardholder verification and, on the device, too; second byte: EMV mode (Book C-2, A.1.16). Issuer
-# authentication (04) is not set: it means EXTERNAL AUTHENTICATE, and the ARPC comes with the second
-# GENERATE AC (Book 3, 10.9).
-_AIP = bytes.fromhex("1280")
+# Cardholder verification and, on the device, too, and CDA, which the chip takes out where a number
+# has no certificate; second byte: EMV mode, and in kernel 2 relay resistance (Book C-2, A.1.16).
+# Issuer authentication (04) is not set: it means EXTERNAL AUTHENTICATE, and the ARPC comes with the
+# second GENERATE AC (Book 3, 10.9).
+_AIP_KERNEL_2 = bytes.fromhex("1381")
+_AIP_OTHERS = bytes.fromhex("1380")
 # Goods and services, at home and abroad, anywhere but at ATMs: no cash (Book 3, C2).
 _USAGE_CONTROL = bytes.fromhex("3D00")
 # No CVM if the terminal supports it; on-device verification comes first (Book C-2, CVM.9).
@@ -19,7 +21,8 @@ _CVM_LIST = bytes.fromhex("00000000000000001F03")
 # If the terminal can't go online it must decline: no offline data authentication was performed,
 # data missing, exception file, expired, service not allowed, CVM failed, over the floor limit.
 _ACTION_CODE_DEFAULT = bytes.fromhex("FC50808800")
-_ACTION_CODE_DENIAL = bytes(5)
+# Denied where the card is further away than it can be (Book C-2: relay time limits exceeded).
+_ACTION_CODE_DENIAL = bytes.fromhex("0000000004")
 _ACTION_CODE_ONLINE = bytes.fromhex("FC50808800")
 _SERVICE_CODE = "201"  # ISO/IEC 7813: international, integrated circuit, no restrictions
 
@@ -73,7 +76,7 @@ def profile_of(
         cdol1=_CDOL1,
         cdol2=_CDOL2_BY_METHOD[scheme.cryptogram.arpc_method],
         cvm_list=_CVM_LIST,
-        aip=_AIP,
+        aip=_AIP_KERNEL_2 if scheme.kernel_id == _KERNEL_2 else _AIP_OTHERS,
         usage_control=_USAGE_CONTROL,
         application_version=scheme.application_version,
         action_code_default=_ACTION_CODE_DEFAULT,

@@ -8,7 +8,7 @@ The identifiers and payloads are Zheton's own, for a batch of one-time numbers i
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +22,8 @@ CARD_PROFILE = 0xD001
 BATCH_HEADER = 0xD002
 CREDENTIALS = 0xD003
 STANDING = 0xD004
+ISSUER_KEY = 0xD005
+CARD_CERTIFICATES = 0xD006
 
 CARD_REF_BYTES = 16
 BATCH_REF_BYTES = 8
@@ -29,6 +31,7 @@ CREDENTIALS_MAX = 64
 STANDING_MAX = 255
 CREDENTIAL_BYTES = 8 + 2 + 16
 NUMBER_DIGITS = 16
+_CERTIFICATE_BYTES = range(64, 249)  # as long as an issuer's key may be
 
 # With the padding to 240 and 8 bytes of C-MAC this still fits a short APDU (GPC SCP03, 6.2.6).
 BLOCK_BYTES_MAX = 239
@@ -236,6 +239,46 @@ class Standing:
         starts = range(0, len(body), BATCH_REF_BYTES)
         refs = tuple(body[start : start + BATCH_REF_BYTES] for start in starts)
         return cls(data[:CARD_REF_BYTES], refs)
+
+
+@dataclass(frozen=True, slots=True)
+class CardCertificates:
+    """Certificates (9F46) of the chip's key for places of one batch: the issuer signed them."""
+
+    batch_ref: bytes
+    by_place: Mapping[int, bytes]
+
+    def __post_init__(self) -> None:
+        _check(len(self.batch_ref) == BATCH_REF_BYTES, "batch reference", "is 8 bytes")
+        for place, signature in self.by_place.items():
+            fits = 0 <= place < CREDENTIALS_MAX and len(signature) in _CERTIFICATE_BYTES
+            _check(fits, "card certificate", "is for a place 0 to 63, of 64 to 248 bytes")
+
+    def encode(self) -> bytes:
+        """8 bytes of batch reference; then, for each, place (1), length (1), signature."""
+        entries = (
+            bytes((place, len(signature))) + signature
+            for place, signature in sorted(self.by_place.items())
+        )
+        return self.batch_ref + b"".join(entries)
+
+    @classmethod
+    def decode(cls, data: bytes) -> "CardCertificates":
+        """The certificates in these bytes; DecodeError if one is cut short or comes twice."""
+        found: dict[int, bytes] = {}
+        at = BATCH_REF_BYTES
+        while at + 2 <= len(data):
+            place, size = data[at : at + 2]
+            if place in found:
+                raise DecodeError("a place comes twice", field="card certificate", offset=at)
+            found[place] = data[at + 2 : at + 2 + size]
+            at += 2 + size
+        if at != len(data):
+            raise DecodeError("it is cut short", field="card certificate", offset=len(data))
+        try:
+            return cls(data[:BATCH_REF_BYTES], found)
+        except EncodeError as error:
+            raise DecodeError(error.problem, field=error.field, offset=0) from None
 
 
 def _check(holds: bool, field: str, problem: str) -> None:

@@ -16,7 +16,7 @@ from zheton.roles.element.arming import ArmResult
 from zheton.roles.element.chip import Chip
 from zheton.roles.element.domain import HostInterface
 from zheton.roles.element.payment import PaymentInterface
-from zheton.roles.element.ports import Memory
+from zheton.roles.element.ports import Entropy, Memory
 from zheton.roles.element.profile import DeviceProfile
 
 MEMORY_FAILURE = 0x6581  # ISO 7816-4, 5.6
@@ -52,10 +52,10 @@ class Status:
 class Element:
     """The chip on the wrist: ISO 7816-4 commands in, responses out, on two interfaces."""
 
-    def __init__(self, memory: Memory, profile: DeviceProfile) -> None:
+    def __init__(self, memory: Memory, profile: DeviceProfile, entropy: Entropy) -> None:
         """Power on; ConfigurationError if the memory was never manufactured."""
         self._chip = Chip(memory, profile)
-        self._payment = PaymentInterface(self._chip)
+        self._payment = PaymentInterface(self._chip, entropy)
         self._host = HostInterface(self._chip)
 
     @property

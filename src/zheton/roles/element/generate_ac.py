@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from zheton.core.emv import dol, tags
-from zheton.core.emv.card_profile import CardProfile
 from zheton.core.emv.cryptogram import (
     application_cryptogram,
     cryptogram_input,
@@ -29,12 +28,24 @@ _ARPC_1_BYTES, _ARPC_2_BYTES, _CSU_END = 8, 4, 8
 
 @dataclass(frozen=True, slots=True)
 class Cryptogram:
-    """A cryptogram that was made: its type, its 8 bytes, what was signed, and the response."""
+    """A cryptogram that was made: its type, its 8 bytes, what it covers, what goes beside it."""
 
     ac_type: AcType
     value: bytes
     values: Mapping[int, bytes]
-    response: bytes
+    issuer_data: bytes
+    counter: bytes
+
+    @property
+    def response(self) -> bytes:
+        """The answer in format 2 (Book 3, 6.5.5.4)."""
+        objects = (
+            (tags.CRYPTOGRAM_INFORMATION_DATA, bytes((self.ac_type,))),
+            (tags.ATC, self.counter),
+            (tags.APPLICATION_CRYPTOGRAM, self.value),
+            (tags.ISSUER_APPLICATION_DATA, self.issuer_data),
+        )
+        return encode(tags.RESPONSE_FORMAT_2, encode_all(objects))
 
 
 def first(debit: Debit, requested: AcType, data: bytes) -> Cryptogram:
@@ -105,22 +116,14 @@ def _issuer_approves(debit: Debit, given: bytes) -> bool:
 def _cryptogram(
     debit: Debit, ac_type: AcType, results: CardVerificationResults, values: Mapping[int, bytes]
 ) -> Cryptogram:
-    profile: CardProfile = debit.profile
-    version, counter = profile.cryptogram, debit.credential.atc.to_bytes(2)
+    version, counter = debit.profile.cryptogram, debit.credential.atc.to_bytes(2)
     iad = IssuerApplicationData(version.cvn, debit.header.derivation_key_index, results)
     encoded = iad.encode(version)
     known = {
         **values,
-        tags.APPLICATION_INTERCHANGE_PROFILE: profile.aip,
+        tags.APPLICATION_INTERCHANGE_PROFILE: debit.interchange_profile,
         tags.ATC: counter,
     }
     signed = cryptogram_input(version, known, encoded)
     value = application_cryptogram(version.cipher, debit.credential.session_key, signed)
-    objects = (
-        (tags.CRYPTOGRAM_INFORMATION_DATA, bytes((ac_type,))),
-        (tags.ATC, counter),
-        (tags.APPLICATION_CRYPTOGRAM, value),
-        (tags.ISSUER_APPLICATION_DATA, encoded),
-    )
-    response = encode(tags.RESPONSE_FORMAT_2, encode_all(objects))
-    return Cryptogram(ac_type, value, values, response)
+    return Cryptogram(ac_type, value, values, encoded, counter)

@@ -7,11 +7,14 @@ forgotten batches belong to the card before them.
 
 from dataclasses import replace
 
+from zheton.core.crypto.rsa import PrivateKey
 from zheton.core.emv.card_profile import CardProfile
+from zheton.core.emv.card_records import IssuerKey
 from zheton.core.emv.perso import (
     BATCH_REF_BYTES,
     CREDENTIAL_BYTES,
     BatchHeader,
+    CardCertificates,
     Credential,
     Dgi,
     decode_dgis,
@@ -23,6 +26,7 @@ from zheton.roles.element.state import SERIAL_BYTES, Batch, Card, Domain, Elemen
 
 _VERSION = 1
 _ELEMENT, _DOMAIN, _CARD, _BATCH, _FORGOTTEN = 0xF001, 0xF002, 0xF003, 0xF004, 0xF005
+_SIGNING_KEY, _ISSUER_KEY, _CERTIFICATES = 0xF006, 0xF007, 0xF008
 _HEADER_BYTES, _MAP_BYTES = 32, 8
 _ERASED = bytes(CREDENTIAL_BYTES)
 
@@ -33,9 +37,17 @@ def encode(state: ElementState) -> bytes:
         Dgi(_ELEMENT, bytes((_VERSION,)) + state.serial),
         Dgi(_DOMAIN, _domain_bytes(state.payment_domain)),
     ]
+    if state.signing_key is not None:
+        dgis.append(Dgi(_SIGNING_KEY, state.signing_key.encode()))
     for card in state.cards:
         dgis.append(Dgi(_CARD, bytes((card.slot,)) + card.profile.encode()))
-        dgis += [Dgi(_BATCH, _batch_bytes(batch)) for batch in card.batches]
+        if card.issuer_key is not None:
+            dgis.append(Dgi(_ISSUER_KEY, card.issuer_key.encode()))
+        for batch in card.batches:
+            dgis.append(Dgi(_BATCH, _batch_bytes(batch)))
+            if batch.certificates:
+                kept = CardCertificates(batch.header.batch_ref, batch.certificates)
+                dgis.append(Dgi(_CERTIFICATES, kept.encode()))
         dgis.append(Dgi(_FORGOTTEN, b"".join(card.forgotten)))
     return encode_dgis(dgis)
 
@@ -48,17 +60,36 @@ def decode(image: bytes) -> ElementState:
     first = dgis[0].value
     if len(first) != 1 + SERIAL_BYTES or first[0] != _VERSION:
         raise DecodeError("it is of another version", field="element image", offset=0)
+    state = ElementState(first[1:], _domain(dgis[1].value))
     cards: list[Card] = []
     for identifier, value in dgis[2:]:
-        if identifier == _CARD and value:
+        if identifier == _SIGNING_KEY:
+            state = replace(state, signing_key=PrivateKey.decode(value))
+        elif identifier == _CARD and value:
             cards.append(Card(CardProfile.decode(value[1:]), value[0]))
-        elif identifier == _BATCH and cards:
-            cards[-1] = replace(cards[-1], batches=(*cards[-1].batches, _batch(value)))
-        elif identifier == _FORGOTTEN and cards:
-            cards[-1] = replace(cards[-1], forgotten=_pieces(value, BATCH_REF_BYTES))
+        elif cards:
+            cards[-1] = _with_part(cards[-1], identifier, value)
         else:
-            raise DecodeError("a part of it is unknown", field="element image", offset=0)
-    return ElementState(first[1:], _domain(dgis[1].value), tuple(cards))
+            raise _unknown()
+    return replace(state, cards=tuple(cards))
+
+
+def _with_part(card: Card, identifier: int, value: bytes) -> Card:
+    """The card with one more of the parts that belong to the card before them."""
+    if identifier == _BATCH:
+        return replace(card, batches=(*card.batches, _batch(value)))
+    if identifier == _FORGOTTEN:
+        return replace(card, forgotten=_pieces(value, BATCH_REF_BYTES))
+    if identifier == _ISSUER_KEY:
+        return replace(card, issuer_key=IssuerKey.decode(value))
+    if identifier == _CERTIFICATES and card.batches:
+        certificates = CardCertificates.decode(value).by_place
+        return card.with_batch(replace(card.batches[-1], certificates=certificates))
+    raise _unknown()
+
+
+def _unknown() -> DecodeError:
+    return DecodeError("a part of it is unknown", field="element image", offset=0)
 
 
 def _domain_bytes(domain: Domain) -> bytes:

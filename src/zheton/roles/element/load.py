@@ -11,7 +11,15 @@ from datetime import datetime
 
 from zheton.core.emv import perso, status
 from zheton.core.emv.card_profile import CardProfile
-from zheton.core.emv.perso import BatchHeader, Credential, Credentials, Dgi, Standing
+from zheton.core.emv.card_records import IssuerKey
+from zheton.core.emv.perso import (
+    BatchHeader,
+    CardCertificates,
+    Credential,
+    Credentials,
+    Dgi,
+    Standing,
+)
 from zheton.core.errors import ConflictError, DecodeError
 from zheton.roles.element.profile import DeviceProfile
 from zheton.roles.element.state import FORGOTTEN_MAX, Batch, Card, ElementState
@@ -39,21 +47,47 @@ def apply(
     """The state after a package; Rejected, with its status word, if any part does not apply."""
     arriving: dict[bytes, _Arriving] = {}
     skipped: set[bytes] = set()
+    certificates: list[CardCertificates] = []
     try:
         for dgi in perso.decode_dgis(package):
             if dgi.identifier == perso.CARD_PROFILE:
                 state = _with_profile(state, device, CardProfile.decode(dgi.value))
             elif dgi.identifier == perso.STANDING:
                 state = _without_void(state, Standing.decode(dgi.value))
+            elif dgi.identifier == perso.ISSUER_KEY:
+                state = _with_issuer_key(state, dgi.value)
             elif dgi.identifier == perso.BATCH_HEADER:
                 _open_batch(state, BatchHeader.decode(dgi.value), arriving, skipped)
+            elif dgi.identifier == perso.CARD_CERTIFICATES:
+                certificates.append(CardCertificates.decode(dgi.value))
             else:
                 _collect(dgi, arriving, skipped)
     except DecodeError:
         raise Rejected(status.WRONG_DATA) from None
     for batch in arriving.values():
         state = _with_batch(state, device, batch, now)
+    for each in certificates:
+        state = _with_certificates(state, each)
     return state
+
+
+def _with_issuer_key(state: ElementState, value: bytes) -> ElementState:
+    card = state.card(value[: perso.CARD_REF_BYTES])
+    if card is None:
+        raise Rejected(status.REFERENCED_DATA_NOT_FOUND)
+    key = IssuerKey.decode(value[perso.CARD_REF_BYTES :])
+    return state.with_card(replace(card, issuer_key=key))
+
+
+def _with_certificates(state: ElementState, given: CardCertificates) -> ElementState:
+    """The state with certificates for a batch; a batch that is gone needs none any more."""
+    for card in state.cards:
+        batch = card.batch(given.batch_ref)
+        if batch is not None:
+            return state.with_card(card.with_batch(batch.certify(given.by_place)))
+    if any(card.knows(given.batch_ref) for card in state.cards):
+        return state
+    raise Rejected(status.REFERENCED_DATA_NOT_FOUND)
 
 
 def _with_profile(state: ElementState, device: DeviceProfile, profile: CardProfile) -> ElementState:

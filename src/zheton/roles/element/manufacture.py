@@ -1,8 +1,10 @@
-"""What the factory puts into a chip: its serial number and the keys of its payment domain.
+"""What the factory puts into a chip: its serial number, the keys of its payment domain, its own.
 
-The token service provider gets the same keys, and nobody else does (docs/threat-model.md).
+The token service provider gets the domain's keys too, and nobody else does (docs/threat-model.md);
+the chip's own key, by which it signs cryptograms, leaves it as a public key only.
 """
 
+from zheton.core.crypto.rsa import PrivateKey
 from zheton.core.emv.perso import PAYMENT_DOMAIN_AID
 from zheton.core.errors import ConfigurationError, ConflictError
 from zheton.core.scp03.keys import StaticKeys
@@ -12,7 +14,12 @@ from zheton.roles.element.state import SERIAL_BYTES, Domain, ElementState
 
 
 def manufacture(
-    memory: Memory, *, serial: bytes, payment_keys: StaticKeys, key_version: int = 1
+    memory: Memory,
+    *,
+    serial: bytes,
+    payment_keys: StaticKeys,
+    key_version: int = 1,
+    signing_key: PrivateKey | None = None,
 ) -> None:
     """Write the first image of a chip. `serial` (10 bytes) is its key diversification data too.
 
@@ -25,4 +32,4 @@ def manufacture(
     if memory.load() is not None:
         raise ConflictError("This chip was manufactured already; its keys can't be replaced here.")
     domain = Domain(PAYMENT_DOMAIN_AID, key_version, payment_keys, sequence=0)
-    memory.store(image.encode(ElementState(serial, domain)))
+    memory.store(image.encode(ElementState(serial, domain, signing_key=signing_key)))

@@ -6,17 +6,19 @@ be read, and the first GENERATE AC burns the credential before its cryptogram le
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from zheton.core.emv import dol, status, tags, tlv
 from zheton.core.emv.apdu import Command, Response
 from zheton.core.emv.iad import AcType
 from zheton.core.errors import DecodeError
-from zheton.roles.element import directory, generate_ac
+from zheton.roles.element import directory, generate_ac, relay
 from zheton.roles.element.chip import Chip, Window
-from zheton.roles.element.debit import FILES, Debit
+from zheton.roles.element.debit import Debit, Signing
 from zheton.roles.element.generate_ac import Cryptogram
+from zheton.roles.element.ports import Entropy
+from zheton.roles.element.signature import signed_response
 from zheton.roles.element.state import Batch, Card
 
 _CLASSES = (0x00, 0x80)
@@ -38,6 +40,7 @@ class _Initiated(_Selected):
     """GET PROCESSING OPTIONS was answered: records may be read, a cryptogram may be asked for."""
 
     debit: Debit
+    relays: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class _Online(_Selected):
 
     debit: Debit
     arqc: Cryptogram
+    cdol1_values: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +60,13 @@ class _Ended(_Selected):
 class PaymentInterface:
     """What a reader in the field talks to."""
 
-    def __init__(self, chip: Chip) -> None:
-        self._chip = chip
+    def __init__(self, chip: Chip, entropy: Entropy) -> None:
+        self._chip, self._entropy = chip, entropy
         self._session: _Selected | None = None
         self._commands: dict[tuple[int, int], Callable[[Command, datetime], Response]] = {
             (0x00, 0xA4): self._select,
             (0x80, 0xA8): self._get_processing_options,
+            (0x80, 0xEA): self._exchange_relay_resistance,
             (0x00, 0xB2): self._read_record,
             (0x80, 0xCA): self._get_data,
             (0x80, 0xAE): self._generate_ac,
@@ -110,9 +115,31 @@ class PaymentInterface:
         if not batch.shown >> window.place & 1:
             shown = card.with_batch(batch.show(window.place))
             self._chip.commit(self._chip.state.with_card(shown))
-        debit = Debit(card.profile, batch.header, credential, window)
+        debit = Debit(
+            card.profile,
+            batch.header,
+            credential,
+            window,
+            pdol_values=tlv.decode(command.data)[0].value,
+            signing=self._signing(card, batch, window.place),
+        )
         self._session = _Initiated(card.name, debit)
         return Response(debit.processing_options)
+
+    def _exchange_relay_resistance(self, command: Command, now: datetime) -> Response:
+        if command.p1 or command.p2:
+            return Response(sw=status.INCORRECT_P1_P2)
+        if len(command.data) != relay.ENTROPY_BYTES:
+            return Response(sw=status.WRONG_LENGTH)
+        session = self._session
+        if not isinstance(session, _Initiated) or self._chip.window(now) != session.debit.window:
+            return _REFUSED
+        if session.relays >= relay.ATTEMPTS_MAX:
+            return _REFUSED
+        own = relay.answer(self._entropy)
+        debit = replace(session.debit, relay=command.data + own)
+        self._session = replace(session, debit=debit, relays=session.relays + 1)
+        return Response(relay.in_template(own))
 
     def _read_record(self, command: Command, now: datetime) -> Response:
         file, mode = command.p2 >> 3, command.p2 & 0b111
@@ -123,7 +150,7 @@ class PaymentInterface:
         session = self._session
         if not isinstance(session, _Initiated) or self._chip.window(now) != session.debit.window:
             return _REFUSED
-        if file not in FILES:
+        if file not in session.debit.files:
             return Response(sw=status.FILE_NOT_FOUND)
         record = session.debit.records().get((file, command.p1))
         return Response(sw=status.RECORD_NOT_FOUND) if record is None else Response(record)
@@ -143,27 +170,28 @@ class PaymentInterface:
         return Response(tlv.encode(tags.ATC, credential.atc.to_bytes(2)))
 
     def _generate_ac(self, command: Command, now: datetime) -> Response:
-        # Combined signature is not in the AIP; a terminal that asks for it gets the plain answer.
+        # A terminal that asks for a signature that the AIP does not offer gets the plain answer.
         requested = _AC_TYPES.get(command.p1 & ~_COMBINED_SIGNATURE)
         if requested is None or command.p2:
             return Response(sw=status.INCORRECT_P1_P2)
         session = self._session
         try:
             if isinstance(session, _Initiated):
-                return self._first(session, requested, command.data, now)
+                return self._first(session, requested, command, now)
             if isinstance(session, _Online) and requested is not AcType.ARQC:
-                return self._second(session, requested, command.data)
+                return self._second(session, requested, command)
         except DecodeError:
             return Response(sw=status.WRONG_LENGTH)
         return _REFUSED
 
     def _first(
-        self, session: _Initiated, requested: AcType, data: bytes, now: datetime
+        self, session: _Initiated, requested: AcType, command: Command, now: datetime
     ) -> Response:
         armed = self._armed(now)
         if armed is None or armed[2] != session.debit.window:
             return _REFUSED
-        made = generate_ac.first(session.debit, requested, data)
+        made = generate_ac.first(session.debit, requested, command.data)
+        answer = self._answer_with(session.debit, made, command, (command.data,))
         card, batch, window = armed
         # Burnt before the answer leaves: whatever happens now, no second debit has this number.
         spent = card.with_batch(batch.spend(window.place))
@@ -171,14 +199,34 @@ class PaymentInterface:
         self._chip.close()
         online = made.ac_type is AcType.ARQC
         self._session = (
-            _Online(session.name, session.debit, made) if online else _Ended(session.name)
+            _Online(session.name, session.debit, made, command.data)
+            if online
+            else _Ended(session.name)
         )
-        return Response(made.response)
+        return Response(answer)
 
-    def _second(self, session: _Online, requested: AcType, data: bytes) -> Response:
-        made = generate_ac.second(session.debit, session.arqc, requested, data)
+    def _second(self, session: _Online, requested: AcType, command: Command) -> Response:
+        made = generate_ac.second(session.debit, session.arqc, requested, command.data)
         self._session = _Ended(session.name)
-        return Response(made.response)
+        requests = (session.cdol1_values, command.data)
+        return Response(self._answer_with(session.debit, made, command, requests))
+
+    def _answer_with(
+        self, debit: Debit, made: Cryptogram, command: Command, requests: tuple[bytes, ...]
+    ) -> bytes:
+        """The answer with a cryptogram: signed if that is asked for, offered, and no refusal."""
+        asked = command.p1 & _COMBINED_SIGNATURE and made.ac_type is not AcType.AAC
+        if debit.signing is None or not asked:
+            return made.response
+        values = (debit.pdol_values, *requests)
+        return signed_response(debit, debit.signing, made, values, self._entropy)
+
+    def _signing(self, card: Card, batch: Batch, place: int) -> Signing | None:
+        """What a debit signs with, if its number is certified with the chip's key."""
+        key, certificate = self._chip.state.signing_key, batch.certificates.get(place)
+        if key is None or certificate is None or card.issuer_key is None:
+            return None
+        return Signing(key, card.issuer_key, certificate)
 
     def _armed(self, now: datetime) -> tuple[Card, Batch, Window] | None:
         """The armed card, batch and window if that card is the one selected."""

@@ -3,6 +3,13 @@
 from typing import Protocol
 
 
+class Entropy(Protocol):
+    """Randomness of the chip's own."""
+
+    def take(self, count: int) -> bytes:
+        """`count` unpredictable bytes."""
+
+
 class Memory(Protocol):
     """Non-volatile memory of one image, replaced whole.
 

@@ -6,9 +6,12 @@ over). The key of a spent or abandoned one is erased, so a stolen element has no
 keys to give.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
+from zheton.core.crypto.rsa import PrivateKey
 from zheton.core.emv.card_profile import CardProfile
+from zheton.core.emv.card_records import IssuerKey
 from zheton.core.emv.perso import BatchHeader, Credential
 from zheton.core.scp03.keys import StaticKeys
 
@@ -28,12 +31,16 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Credentials by place; None where the key is erased. `shown` and `spent` are bit maps."""
+    """Credentials by place; None where the key is erased. `shown` and `spent` are bit maps.
+
+    `certificates` are those of the chip's key with a place's number, where the issuer sent one.
+    """
 
     header: BatchHeader
     credentials: tuple[Credential | None, ...]
     shown: int = 0
     spent: int = 0
+    certificates: Mapping[int, bytes] = field(default_factory=dict)
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -64,7 +71,14 @@ class Batch:
 
     def _erased(self, places: int) -> "Batch":
         kept = [None if places >> at & 1 else each for at, each in enumerate(self.credentials)]
-        return replace(self, credentials=tuple(kept))
+        needed = {at: each for at, each in self.certificates.items() if not places >> at & 1}
+        return replace(self, credentials=tuple(kept), certificates=needed)
+
+    def certify(self, certificates: Mapping[int, bytes]) -> "Batch":
+        """The batch with certificates for those of its places that still have a credential."""
+        known = {at for at, each in enumerate(self.credentials) if each is not None}
+        new = {at: each for at, each in certificates.items() if at in known}
+        return replace(self, certificates={**self.certificates, **new})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +92,7 @@ class Card:
     slot: int
     batches: tuple[Batch, ...] = ()
     forgotten: tuple[bytes, ...] = ()
+    issuer_key: IssuerKey | None = None
 
     @property
     def card_ref(self) -> bytes:
@@ -113,11 +128,15 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class ElementState:
-    """The whole element: its serial number (10 bytes), its payment domain and its cards."""
+    """The whole element: its serial number (10 bytes), its payment domain, its cards.
+
+    `signing_key` is the device's own, for CDA; an element without one signs nothing.
+    """
 
     serial: bytes
     payment_domain: Domain
     cards: tuple[Card, ...] = ()
+    signing_key: PrivateKey | None = None
 
     def card(self, card_ref: bytes) -> Card | None:
         """The card of this reference, or None."""

@@ -146,8 +146,8 @@ def test_issuance_follows_kernel_and_arpc_method() -> None:
     assert next(iter(dol.parse(second.pdol))) == (0x9F66, 4)
     assert dict(dol.parse(first.cdol2))[0x91] == 10
     assert dict(dol.parse(second.cdol2))[0x91] == 8
-    # On-device verification and EMV mode (Book C-2); no offline data authentication.
-    assert first.aip == bytes.fromhex("1280")
+    # On-device verification, CDA, EMV mode; relay resistance is kernel 2's (Book C-2).
+    assert (first.aip, second.aip) == (bytes.fromhex("1381"), bytes.fromhex("1380"))
 
 
 def test_a_network_without_token_range_has_no_cards() -> None:

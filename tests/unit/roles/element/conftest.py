@@ -9,6 +9,7 @@ import pytest
 
 from zheton.adapters.device_files import device_named
 from zheton.adapters.element_memory import TransientMemory
+from zheton.adapters.entropy import SystemEntropy
 from zheton.core.emv import keys, perso, tlv
 from zheton.core.emv.apdu import Command, Response
 from zheton.core.emv.card_profile import CardProfile
@@ -130,12 +131,12 @@ class Bench:
     def __post_init__(self) -> None:
         if self.memory.load() is None:
             manufacture(self.memory, serial=SERIAL, payment_keys=KEYS)
-        self.element = Element(self.memory, device_named(self.device))
+        self.element = Element(self.memory, device_named(self.device), SystemEntropy())
         self._batches: Iterator[int] = count(1)
 
     def restart(self) -> None:
         """Cut the power and start from the memory."""
-        self.element = Element(self.memory, device_named(self.device))
+        self.element = Element(self.memory, device_named(self.device), SystemEntropy())
 
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

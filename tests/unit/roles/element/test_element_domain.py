@@ -14,6 +14,7 @@ from tests.unit.roles.element.conftest import (
     make_package,
     make_profile,
 )
+from zheton.adapters.entropy import SystemEntropy
 from zheton.core.emv import perso, tlv
 from zheton.core.emv.apdu import Command
 from zheton.core.emv.perso import Dgi
@@ -333,7 +334,7 @@ def test_a_chip_is_manufactured_once() -> None:
     with pytest.raises(ConfigurationError):
         manufacture(type(bench.memory)(), serial=b"short", payment_keys=KEYS)
     with pytest.raises(ConfigurationError):
-        Element(type(bench.memory)(), bench.element.profile)
+        Element(type(bench.memory)(), bench.element.profile, SystemEntropy())
 
 
 def test_a_number_that_is_here_already_is_refused(bench: Bench) -> None:
