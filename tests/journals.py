@@ -7,26 +7,46 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import NullPool, create_engine, make_url, text
+
+from zheton.adapters.storage.place import place_of
 from zheton.core.token.batch import BATCH_SIZE
 
 _MASK = (1 << 64) - 1
 
 
-def rows(data: Path, party: str, query: str) -> list[dict[str, Any]]:
+Where = Path | str  # a data folder, or the URL that `--database` had
+
+
+def rows(where: Where, party: str, query: str) -> list[dict[str, Any]]:
     """Rows of a party's database."""
-    with closing(sqlite3.connect(data / f"{party}.db", timeout=30)) as connection:
+    if isinstance(where, str):
+        return _rows_of_server(where, party, query)
+    with closing(sqlite3.connect(where / f"{party}.db", timeout=30)) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute(query)]
 
 
-def unsettled(data: Path) -> int:
+def _rows_of_server(url: str, party: str, query: str) -> list[dict[str, Any]]:
+    placed = make_url(place_of(url, party))
+    schema = placed.query["schema"]
+    engine = create_engine(
+        placed.difference_update_query(["schema"]).set(drivername="postgresql+psycopg"),
+        connect_args={"options": f"-c search_path={schema}"},
+        poolclass=NullPool,
+    )
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(text(query)).mappings()]
+
+
+def unsettled(data: Where) -> int:
     """How many debits have no end yet, at the acquirer or at the network."""
     open_sales = "SELECT rrn FROM sales WHERE status IN ('sent', 'reversal-due', 'reversing')"
     open_debits = "SELECT debit FROM debit WHERE state = 'pending' OR reversal_due"
     return len(rows(data, "acquirer", open_sales)) + len(rows(data, "vault", open_debits))
 
 
-def under_way(data: Path) -> int:
+def under_way(data: Where) -> int:
     """How many debits are burnt, and wait for their issuer."""
     return len(rows(data, "vault", "SELECT debit FROM debit WHERE state = 'pending'"))
 
@@ -43,7 +63,7 @@ class Journals:
     postings: list[dict[str, Any]]
 
     @classmethod
-    def read(cls, data: Path) -> "Journals":
+    def read(cls, data: Where) -> "Journals":
         """As they are now."""
         sums = "SELECT kind, currency, owner, SUM(minor) AS minor FROM postings GROUP BY 1, 2, 3"
         return cls(

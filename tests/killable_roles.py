@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -25,7 +26,7 @@ from zheton.apps import parties
 from zheton.apps.cli import serve as _loaded  # noqa: F401
 from zheton.apps.cli.main import main
 from zheton.apps.nodes.issuer import IssuerNode
-from zheton.apps.nodes.network import NetworkNode
+from zheton.apps.nodes.network import ISSUER_TIMEOUT_S, NetworkNode
 from zheton.apps.parties import HOST, Role
 from zheton.core.iso8583.message import Message
 from zheton.roles.network.complete import Answered
@@ -45,7 +46,12 @@ _armed: set[str] = set()
 
 
 class KillableNetwork(NetworkNode):
-    """Dies (SIGKILL) at a point that is armed, once it is passed with many debits in flight."""
+    """Dies (SIGKILL) at a point that is armed, once it is passed with many debits in flight.
+
+    It gives up what another process left as soon as no issuer may answer any more.
+    """
+
+    abandoned = timedelta(seconds=ISSUER_TIMEOUT_S + 1)
 
     def _authorise(self, group: Sequence[Heard]) -> list[Step]:
         self._pass(BEFORE_BURN)
@@ -101,14 +107,17 @@ class KillableRole:
         return self.process.exitcode
 
 
-def begin(town: Street, role: Role) -> KillableRole:
-    """Start a role at its place in a street."""
+def begin(town: Street, role: Role, worker: int = 0, port: int = 0) -> KillableRole:
+    """Start a role at its place in a street, or one more worker of it at a port of its own."""
     context = forking()
     orders, heard = context.Pipe()
-    process = context.Process(target=_run, args=(town.arguments(role), town.data, role, heard))
+    arguments = town.arguments(role)
+    if worker:
+        arguments += [f"--worker={worker}", f"--port={port}"]
+    process = context.Process(target=_run, args=(arguments, town.data, role, heard))
     process.start()
     heard.close()
-    return KillableRole(role, town.ports[role], process, orders)
+    return KillableRole(role, port or town.ports[role], process, orders)
 
 
 def _run(arguments: list[str], data: Path, role: Role, orders: Connection) -> None:

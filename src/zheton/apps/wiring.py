@@ -74,6 +74,7 @@ class Installation:
     entropy: SystemEntropy = field(default_factory=SystemEntropy)
     passphrase: Passphrase = field(default_factory=AskedPassphrase)
     database: str = field(default="", repr=False)  # a URL that may hold a password
+    worker: int = 0  # which of several processes of one role on this folder
     _databases: list[Database] = field(default_factory=list, init=False, repr=False)
 
     @cached_property
@@ -216,13 +217,14 @@ class Installation:
     def held(self, role: str = "") -> Iterator[None]:
         """Keep other processes from running a role of this folder; all roles, if none is named.
 
-        ConflictError if one does.
+        Workers of one role are told apart by their numbers. ConflictError if one runs.
         """
         folder, what = self.data / "lock", f"The data folder {self.data}"
         with ExitStack() as stack:
             stack.callback(HeldFile(folder, what, shared=bool(role)).release)
             if role:
-                own = HeldFile(self.data / f"{role}.lock", f"{what}, as the {role} of it,")
+                named = f"{role}-{self.worker}" if self.worker else role
+                own = HeldFile(self.data / f"{named}.lock", f"{what}, as the {named} of it,")
                 stack.callback(own.release)
             yield
 
@@ -265,11 +267,12 @@ class Installation:
     def _mark(self) -> bytes:
         """What tells this folder's switch from any other of the same vault.
 
-        The lock on the folder lets nobody else have it. It is no secret and need not be unique for
-        sure: of two with one mark, one that starts would decline what the other has under way.
+        The lock on the role of the folder lets nobody else have it. It is no secret and need not be
+        unique for sure: of two with one mark, one that starts would decline what the other has
+        under way.
         """
         folder = self.data.stat()
-        place = f"{socket.gethostname()}/{folder.st_dev}/{folder.st_ino}"
+        place = f"{socket.gethostname()}/{folder.st_dev}/{folder.st_ino}/{self.worker}"
         return hashlib.sha256(place.encode()).digest()[:MARK_BYTES]
 
     def who(self, party: str) -> str:

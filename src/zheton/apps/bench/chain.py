@@ -114,6 +114,7 @@ def _installed(database: str) -> Iterator[Installation]:
         try:
             yield on
         finally:
+            on.close()
             for party in PARTIES:
                 drop(on.place(party))
 

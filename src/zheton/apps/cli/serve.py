@@ -2,8 +2,9 @@
 
 Each keeps its files in its data folder; roles that share one share what `zheton up` would have
 there: token service and network the vault, both and the wallet a secret. Roles start in any order:
-a peer that is not there yet is waited for. A data folder has one process of each role, and of the
-network a vault has no second one anywhere (`NetworkNode`).
+a peer that is not there yet is waited for. A data folder has one process of each role, or several
+of some (`SHARED`), each under a number of its own; they may have data folders of their own with the
+same keys as well, on other machines, where `--database` is one PostgreSQL for all.
 """
 
 import asyncio
@@ -27,6 +28,8 @@ from zheton.apps.wiring import DEFAULT_DATA, Installation
 from zheton.core.errors import ConfigurationError
 
 PORT_MAX = 65_535
+# Acquirer and wallet keep in memory what a second process would have to know.
+SHARED = frozenset({Role.NETWORK, Role.TSP, Role.ISSUER})
 
 
 def serve(
@@ -44,12 +47,23 @@ def serve(
         Path | None, typer.Option(help="A rollout file instead of mi-pay-2019.")
     ] = None,
     database: DatabaseUrl = "",
+    worker: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Its number, where several processes of a role share a folder or database."
+        ),
+    ] = 0,
     passphrase_file: PassphraseFile = None,
 ) -> None:
     """Run one role until SIGTERM or Ctrl-C: issuer, network, tsp, acquirer or wallet."""
     quiet()
     peers = {**ADDRESSES, **told(peer or [])}
-    on = Installation(data, policy, passphrase=AskedPassphrase(passphrase_file), database=database)
+    if worker and role not in SHARED:
+        raise ConfigurationError(
+            f"One process runs as the {role}; --worker is for {', '.join(sorted(SHARED))}."
+        )
+    secret = AskedPassphrase(passphrase_file)
+    on = Installation(data, policy, passphrase=secret, database=database, worker=worker)
     with closing(on):
         asyncio.run(_run(role, on, ADDRESSES[role].port if port is None else port, peers))
 

@@ -64,6 +64,8 @@ class NetworkNode:
     All that they have to agree on is in the vault; memory only saves looks at it.
     """
 
+    abandoned = ABANDONED
+
     def __init__(
         self,
         switch: Switch,
@@ -228,7 +230,7 @@ class NetworkNode:
 
     async def _give_up(self, *, own: bool = False) -> None:
         """Time out debits that nobody brings to their end; `own`: those of this switch at once."""
-        before = self._clock.now() - ABANDONED
+        before = self._clock.now() - self.abandoned
         given_up = partial(abandon, self.switch, GROUP_MAX, before, own=own)
         while await self._journal(given_up):
             self._reversals_wake.set()
