@@ -4,7 +4,7 @@ A burnt bit and its journal line are durable before anything is returned that an
 Debits of one card share no transaction (`take`), so they take turns.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -37,8 +37,7 @@ def repeats(on: Switch, requests: Sequence[Message]) -> list[Step | None]:
     It costs no look at a lease and no key of a number.
     """
     read = [read_debit(request, on.tokens.locate) for request in requests]
-    keys = [(debit.at.bucket, debit.repeat_key) for debit in read if isinstance(debit, Debit)]
-    known = on.again(partial(on.journal.seen, keys))
+    known = _seen(on, [debit for debit in read if isinstance(debit, Debit)])
     steps: list[Step | None] = []
     for request, debit in zip(requests, read, strict=True):
         line = known.get(debit.repeat_key) if isinstance(debit, Debit) else None
@@ -61,8 +60,7 @@ def _judged(
             steps[i] = _declined(request, read)
         else:
             debits[i] = read
-    keys = [(debit.at.bucket, debit.repeat_key) for debit in debits.values()]
-    known = on.again(partial(on.journal.seen, keys))
+    known = _seen(on, debits.values())
     for i, debit in debits.items():
         line = known.get(debit.repeat_key)
         if line is not None and line.state is not DebitState.BLOCKED:
@@ -72,14 +70,25 @@ def _judged(
     fresh = {i: debit for i, debit in debits.items() if i not in steps}
     admitted: dict[int, Admitted] = {}
     verdicts = on.again(partial(on.tokens.examine, list(fresh.values()), now))
-    for (i, debit), verdict in zip(fresh.items(), verdicts, strict=True):
+    judged = list(zip(fresh.items(), verdicts, strict=True))
+    # Where another process took the same message meanwhile, its number is burnt and looks replayed.
+    known |= _seen(on, [debit for (_, debit), verdict in judged if isinstance(verdict, Decline)])
+    for (i, debit), verdict in judged:
+        line = known.get(debit.repeat_key)
         # A debit whose reversal came first is declined whatever it proves, but its number burns.
-        refusal = _REVERSED if debit.repeat_key in known else None
-        if isinstance(verdict, Decline):
-            steps[i] = _declined(requests[i], refusal or verdict)
-        else:
+        refusal = None if line is None else _REVERSED
+        if not isinstance(verdict, Decline):
             admitted[i] = replace(verdict, refusal=refusal or verdict.refusal)
+        elif line is not None and line.state is not DebitState.BLOCKED:
+            steps[i] = _repeated(requests[i], debit, line)
+        else:
+            steps[i] = _declined(requests[i], refusal or verdict)
     return steps, admitted
+
+
+def _seen(on: Switch, debits: Iterable[Debit]) -> dict[str, Journalled]:
+    keys = [(debit.at.bucket, debit.repeat_key) for debit in debits]
+    return dict(on.again(partial(on.journal.seen, keys))) if keys else {}
 
 
 def _turns(admitted: Mapping[int, Admitted]) -> Iterator[list[int]]:
