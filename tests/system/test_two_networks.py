@@ -32,7 +32,7 @@ from zheton.roles.acquirer.sell import complete, sell
 from zheton.roles.acquirer.state import Sale, Status
 
 pytestmark = pytest.mark.system
-RIVALS, REPEATS, REVERSALS, LOAD = 24, 24, 6, 90
+RIVALS, REPEATS, REVERSALS, LOAD = 8, 32, 6, 90  # few rivals, or their till is throttled
 CROWD = 40  # of the killed one's debits and the other's
 ANSWER_TIMEOUT_S = 20.0
 
