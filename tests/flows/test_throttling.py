@@ -24,7 +24,7 @@ def guess(request: Message, number: int) -> Message:
 def test_a_rogue_till_is_shut_out_alone_and_comes_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.WARNING, "zheton.apps.nodes.network")
+    caplog.set_level(logging.WARNING, "zheton.apps.nodes.closings")
 
     async def test(chain: Chain) -> None:
         holding, other = await chain.settle(ANNA), await chain.settle(LI)

@@ -12,6 +12,7 @@ from zheton.adapters.clock import Clock
 from zheton.adapters.storage.interrupted import repeated
 from zheton.adapters.tcp.link import IsoLink
 from zheton.apps.grouping import Grouper
+from zheton.apps.nodes.closings import tell_closings
 from zheton.core.errors import UnreachableError, ZhetonError
 from zheton.core.follow_up import reversed_kind
 from zheton.core.iso8583.message import Message
@@ -21,15 +22,20 @@ from zheton.roles.network.follow_up.conclude import (
     abandon_follow_ups,
     conclude,
 )
-from zheton.roles.network.follow_up.take import FollowUpStep, take_follow_ups
+from zheton.roles.network.follow_up.take import FollowUpStep
 from zheton.roles.network.follow_up.tell import (
     follow_up_heard,
     follow_up_message,
     follow_ups_due,
 )
-from zheton.roles.network.follow_up.undo import reverse_follow_up
 from zheton.roles.network.follow_up_line import FollowUp
+from zheton.roles.network.guard import (
+    Heard,
+    reverse_follow_up_guarded,
+    take_follow_ups_guarded,
+)
 from zheton.roles.network.state import Answer, Switch, Wait
+from zheton.roles.network.throttle import Throttle
 
 ISSUER_TIMEOUT_S = 5.0
 WAIT_EVERY_S = 0.05
@@ -44,9 +50,16 @@ Result = TypeVar("Result")
 class FollowUpDesk:
     """The part of a network node that serves them; `executor` is the thread of its database."""
 
-    def __init__(self, switch: Switch, issuer: IsoLink, clock: Clock, executor: Executor) -> None:
+    def __init__(
+        self,
+        switch: Switch,
+        issuer: IsoLink,
+        clock: Clock,
+        executor: Executor,
+        throttle: Throttle,
+    ) -> None:
         self.switch, self.issuer, self.wake = switch, issuer, asyncio.Event()
-        self._clock, self._executor = clock, executor
+        self._clock, self._executor, self._throttle = clock, executor, throttle
         # The node counts requests at its door, and an outcome is never refused.
         self._taking = Grouper(self._take, executor, queue_max=None)
         self._concluding = Grouper(self._conclude, executor, queue_max=None)
@@ -62,14 +75,14 @@ class FollowUpDesk:
         """Let end what is under way; without its link that is at once."""
         await asyncio.gather(*self._forwards, return_exceptions=True)
 
-    async def serve(self, message: Message) -> Message:
+    async def serve(self, heard: Heard) -> Message:
         """The answer to one message."""
-        if message.mti[:3] == "040" and reversed_kind(message) is not None:
-            return await self._undo(message)
-        step = await self._taking(message)
+        if heard.message.mti[:3] == "040" and reversed_kind(heard.message) is not None:
+            return await self._undo(heard)
+        step = await self._taking(heard)
         while isinstance(step, Wait):
             await asyncio.sleep(WAIT_EVERY_S)
-            step = await self._taking(message)
+            step = await self._taking(heard)
         self.wake.set()
         if isinstance(step, Answer):
             if step.decline is not None:
@@ -90,9 +103,8 @@ class FollowUpDesk:
             kinds = ", ".join(sorted({type(each).__name__ for each in failed}))
             raise UnreachableError(f"{len(failed)} follow-ups are not confirmed ({kinds}).")
 
-    async def _undo(self, message: Message) -> Message:
-        now = self._clock.now()
-        response = await self._journal(partial(reverse_follow_up, self.switch, message, now))
+    async def _undo(self, heard: Heard) -> Message:
+        response = await self._journal(partial(self._reverse, heard))
         self.wake.set()
         return response
 
@@ -116,8 +128,17 @@ class FollowUpDesk:
         else:
             _log.warning("the issuer refused what it was told: %s", response.text(39))
 
-    def _take(self, group: Sequence[Message]) -> list[FollowUpStep]:
-        return take_follow_ups(self.switch, group, self._clock.now())
+    def _take(self, group: Sequence[Heard]) -> list[FollowUpStep]:
+        now = self._clock.now()
+        steps = take_follow_ups_guarded(self.switch, self._throttle, group, now)
+        tell_closings(self._throttle)
+        return steps
+
+    def _reverse(self, heard: Heard) -> Message:
+        now = self._clock.now()
+        response = reverse_follow_up_guarded(self.switch, self._throttle, heard, now)
+        tell_closings(self._throttle)
+        return response
 
     def _conclude(self, group: Sequence[AnsweredFollowUp]) -> list[Message]:
         return repeated(partial(conclude, self.switch, group))

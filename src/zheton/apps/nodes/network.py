@@ -16,6 +16,7 @@ from zheton.adapters.tcp.server import IsoServer, Peer, ServerLimits
 from zheton.adapters.throttle_file import load_throttling
 from zheton.apps.grouping import Grouper
 from zheton.apps.nodes.advising import Advising
+from zheton.apps.nodes.closings import tell_closings
 from zheton.apps.nodes.follow_ups import FollowUpDesk
 from zheton.apps.nodes.issuer_line import IssuerLine
 from zheton.core.debit import Journalled
@@ -88,7 +89,7 @@ class NetworkNode:
         self._requests, self._requests_max = 0, requests_max
         self._authorising = Grouper(self._authorise, self._thread, queue_max=None)
         self._completing = Grouper(self._complete, self._thread, queue_max=None)
-        self.follow_ups = FollowUpDesk(switch, issuer, clock, self._thread)
+        self.follow_ups = FollowUpDesk(switch, issuer, clock, self._thread, self.throttle)
         self._under_way: dict[str, asyncio.Event] = {}
         self._background: list[asyncio.Task[None]] = []
         self._forwards: set[asyncio.Task[Message]] = set()
@@ -140,7 +141,7 @@ class NetworkNode:
         self._requests += 1
         try:
             if names_original(message):
-                return await self.follow_ups.serve(message)
+                return await self.follow_ups.serve(Heard(message, peer.line))
             serve = self._debit if message.mti in _DEBITS else self._undo
             return await serve(Heard(message, peer.line))
         except UnreachableError:
@@ -201,24 +202,13 @@ class NetworkNode:
 
     def _authorise(self, group: Sequence[Heard]) -> list[Step]:
         steps = authorise_guarded(self.switch, self.throttle, group, self._clock.now())
-        self._tell_closings()
+        tell_closings(self.throttle)
         return steps
 
     def _reverse(self, heard: Heard) -> Message:
         response = reverse_guarded(self.switch, self.throttle, heard, self._clock.now())
-        self._tell_closings()
+        tell_closings(self.throttle)
         return response
-
-    def _tell_closings(self) -> None:
-        """A line of the log for the operator; it names a source, and nothing of a card."""
-        for closing in self.throttle.news():
-            _log.warning(
-                "closed for %.0f s after too many messages without proof: %r"
-                " (line, acquirer, terminal); %d answered at once so far",
-                closing.seconds,
-                closing.source,
-                closing.refused,
-            )
 
     def _complete(self, group: Sequence[Answered]) -> list[Message]:
         return repeated(partial(complete, self.switch, group, self._clock.now()))

@@ -1,4 +1,4 @@
-"""The throttle before debits and reversals: who was wrong too often is answered at once.
+"""The throttle before all that acquirers ask: who was wrong too often is answered at once.
 
 A closed source gets DE39 58 for whatever the journal does not know: no lease is read and no key is
 derived. What the journal knows is served all the same, for a debit that was approved has to be told
@@ -13,7 +13,9 @@ from zheton.core.decline import RESPONSE_CODE, Decline, Reason
 from zheton.core.iso8583.message import Message
 from zheton.roles.network.answer import answer
 from zheton.roles.network.authorise import authorise, repeats
-from zheton.roles.network.reverse import names_a_debit, reverse
+from zheton.roles.network.follow_up.take import FollowUpStep, take_follow_ups
+from zheton.roles.network.follow_up.undo import reverse_follow_up
+from zheton.roles.network.reverse import original_key, reverse
 from zheton.roles.network.state import Answer, Forward, Step, Switch
 from zheton.roles.network.throttle import Throttle
 
@@ -28,6 +30,8 @@ UNPROVEN = frozenset(
         Reason.CHIP_DATA_MISMATCH,
     }
 )
+# What a message hears that names no debit of its sender's: 25, or 54 where another lease is out.
+_UNNAMED = frozenset({Reason.UNKNOWN_NUMBER, Reason.NO_ORIGINAL, Reason.EXPIRED})
 _UNFOUND = frozenset({RESPONSE_CODE[Reason.UNKNOWN_NUMBER], RESPONSE_CODE[Reason.NO_ORIGINAL]})
 _THROTTLED = Decline(
     Reason.THROTTLED, "Too many messages without proof came from here; wait and try again."
@@ -65,6 +69,25 @@ def authorise_guarded(
     return steps
 
 
+def take_follow_ups_guarded(
+    on: Switch, throttle: Throttle, group: Sequence[Heard], now: datetime
+) -> list[FollowUpStep]:
+    """`take_follow_ups`, where a closed source hears of nothing that it could not name.
+
+    A follow-up needs no proof, only what the answer to its debit told; so who is closed may follow
+    his debits, and hears 58 of whatever he guessed.
+    """
+    closed = [throttle.closed(each.line, each.message, now) for each in group]
+    steps = take_follow_ups(on, [each.message for each in group], now)
+    for i, (each, step) in enumerate(zip(group, steps, strict=True)):
+        if isinstance(step, Answer) and step.decline and step.decline.reason in _UNNAMED:
+            if closed[i]:
+                steps[i] = _throttled(each.message)
+            else:
+                throttle.unproven(each.line, each.message, now)
+    return steps
+
+
 def reverse_guarded(on: Switch, throttle: Throttle, heard: Heard, now: datetime) -> Message:
     """`reverse`, but a closed source may only undo what the journal knows.
 
@@ -72,11 +95,28 @@ def reverse_guarded(on: Switch, throttle: Throttle, heard: Heard, now: datetime)
     confirmed, and the original is refused at the same door meanwhile.
     """
     message = heard.message
-    if throttle.closed(heard.line, message, now) and not names_a_debit(on, message):
-        return answer(message, _THROTTLED.response_code)
-    response = reverse(on, message, now)
+    if throttle.closed(heard.line, message, now):
+        key = original_key(on, message)
+        if key is None or not on.journal.seen([key]):
+            return _throttled(message).message
+    return _counted(throttle, heard, reverse(on, message, now), now)
+
+
+def reverse_follow_up_guarded(
+    on: Switch, throttle: Throttle, heard: Heard, now: datetime
+) -> Message:
+    """The same of `reverse_follow_up`."""
+    message = heard.message
+    if throttle.closed(heard.line, message, now):
+        key = original_key(on, message)
+        if key is None or not on.journal.follow_ups_seen([key]):
+            return _throttled(message).message
+    return _counted(throttle, heard, reverse_follow_up(on, message, now), now)
+
+
+def _counted(throttle: Throttle, heard: Heard, response: Message, now: datetime) -> Message:
     if response.text(39) in _UNFOUND:
-        throttle.unproven(heard.line, message, now)
+        throttle.unproven(heard.line, heard.message, now)
     return response
 
 

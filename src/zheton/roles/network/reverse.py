@@ -46,17 +46,16 @@ def reverse(on: Switch, request: Message, now: datetime) -> Message:
     return answer(request, ACCEPTED if against is None else RESPONSE_CODE[against])
 
 
-def names_a_debit(on: Switch, request: Message) -> bool:
-    """Whether the journal has what a reversal names; it costs no look at a lease."""
+def original_key(on: Switch, request: Message) -> tuple[int, str] | None:
+    """Bucket and repeat key of what a reversal names; None where it names nothing."""
     at = None if 90 not in request else on.tokens.locate(request.text(2))
     if at is None:
-        return False
+        return None
     try:
         original = decode_original(request.text(90))
     except ZhetonError:
-        return False
-    key = repeat_key(request, original.stan, original.transmitted, at)
-    return bool(on.journal.seen([(at.bucket, key)]))
+        return None
+    return at.bucket, repeat_key(request, original.stan, original.transmitted, at)
 
 
 def _undone_or_blocked(tx: JournalTx, blocked: Journalled) -> Reason | None:

@@ -7,14 +7,23 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import event
 
+from tests.unit.roles.network.follow_ups import debited, follow_up, reversal_of
 from tests.unit.roles.network.test_network_throttle import LINE, SMALL
 from tests.unit.roles.tsp.debits import NOW, VaultBench, approval, reversal
 from zheton.core.debit import DebitState
 from zheton.core.decline import Reason
 from zheton.core.emv import tags
+from zheton.core.follow_up import FollowUpKind
 from zheton.core.iso8583.message import Message
 from zheton.roles.network.complete import Answered, complete
-from zheton.roles.network.guard import Heard, authorise_guarded, reverse_guarded
+from zheton.roles.network.follow_up.take import FollowUpStep
+from zheton.roles.network.guard import (
+    Heard,
+    authorise_guarded,
+    reverse_follow_up_guarded,
+    reverse_guarded,
+    take_follow_ups_guarded,
+)
 from zheton.roles.network.state import Answer, Forward, Step
 from zheton.roles.network.throttle import Throttle
 
@@ -166,3 +175,47 @@ def test_no_more_codes_are_tried_than_a_till_may_be_wrong(
     with bench.database.reading() as connection:
         tried = connection.exec_driver_sql("SELECT sum(codes_tried) FROM online_number").scalar()
     assert tried == SMALL.terminal.burst
+
+
+def test_a_closed_till_follows_its_debits_and_learns_nothing_of_others(
+    bench: VaultBench, throttle: Throttle
+) -> None:
+    batch = bench.leased()
+    request = debited(bench, batch, kind="hold")
+    completion = follow_up(request, FollowUpKind.COMPLETION, 10_000)
+    guesses: list[Message] = [
+        completion.with_fields({11: "600001", 38: "ZZZZZZ"}),  # another approval
+        completion.with_fields({11: "600002", 14: "2912"}),  # another lease
+        completion.with_fields({11: "600003", 42: "SOMEBODY       "}),  # another shop
+    ]
+
+    def ask(*messages: Message) -> list[FollowUpStep]:
+        group = [Heard(each, LINE) for each in messages]
+        return take_follow_ups_guarded(bench.switch, throttle, group, NOW)
+
+    def codes(found: Sequence[FollowUpStep]) -> list[str]:
+        return [each.message.text(39) for each in found if isinstance(each, Answer)]
+
+    for _ in range(SMALL.terminal.burst // len(guesses)):
+        assert codes(ask(*guesses)) == ["25", "54", "25"]
+    assert codes(ask(*guesses)) == ["58"] * 3
+    assert codes(ask(completion)) == ["00"]
+
+
+def test_a_closed_till_takes_its_follow_ups_back_and_keeps_no_places(
+    bench: VaultBench, throttle: Throttle
+) -> None:
+    batch = bench.leased()
+    request = debited(bench, batch)
+    refund = follow_up(request, FollowUpKind.REFUND, 100)
+    never = follow_up(request, FollowUpKind.REFUND, 200)
+    group = [Heard(refund, LINE)]
+    assert len(take_follow_ups_guarded(bench.switch, throttle, group, NOW)) == 1
+    close(bench, throttle)
+
+    def undo(message: Message) -> str:
+        heard = Heard(reversal_of(message), LINE)
+        return reverse_follow_up_guarded(bench.switch, throttle, heard, NOW).text(39)
+
+    assert undo(never) == "58"
+    assert undo(refund) == "00"
