@@ -73,8 +73,11 @@ def test_every_part_of_a_record_survives(store: AcquirerStore, reopen: Open) -> 
         reversal_stan="000002",
         reversal_transmitted="0820090001",
         file_id="0" * 25,
-        refund_minor=999_999_999_999,
-        refund_file_id="1" * 25,
+        preauthorised=True,
+        completed=True,
+        changed_minor=-1_000,
+        refunded_minor=999_999_999_999,
+        under_way="checkout-7",
     )
     keep(store, full, record(2))
     with reopen().transaction() as transaction:
@@ -147,12 +150,13 @@ def test_what_is_to_be_presented(store: AcquirerStore) -> None:
     approved = record(1, status=Status.APPROVED, local_time=midnight - timedelta(seconds=1))
     tomorrow = record(2, status=Status.APPROVED, local_time=midnight)
     cleared = record(3, status=Status.CLEARED, file_id="f")
-    refund_due = replace(cleared, rrn="4".zfill(12), refund_minor=100)
-    refunded = replace(refund_due, rrn="5".zfill(12), refund_file_id="f")
-    keep(store, approved, tomorrow, cleared, refund_due, refunded, record(6))
+    held = replace(approved, rrn="4".zfill(12), preauthorised=True)
+    completed = replace(held, rrn="5".zfill(12), completed=True)
+    busy = replace(completed, rrn="7".zfill(12), under_way="refund-1")
+    keep(store, approved, tomorrow, cleared, held, completed, record(6), busy)
     with store.transaction() as transaction:
-        assert transaction.to_present(date(2019, 8, 20), 9) == [approved, refund_due]
-        assert transaction.to_present(date(2019, 8, 21), 9) == [approved, tomorrow, refund_due]
+        assert transaction.to_present(date(2019, 8, 20), 9) == [approved, completed]
+        assert transaction.to_present(date(2019, 8, 21), 9) == [approved, tomorrow, completed]
         assert transaction.to_present(date(2019, 8, 21), 1) == [approved]
-        assert transaction.of_file("f") == [cleared, refund_due, refunded]
+        assert transaction.of_file("f") == [cleared]
         assert transaction.of_file("g") == []

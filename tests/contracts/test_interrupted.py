@@ -16,7 +16,8 @@ from tests.unit.roles.tsp.debits import NOW, VaultBench, approval, reversal
 from zheton.adapters.issuer_file import bundled
 from zheton.adapters.merchants_file import load_merchants
 from zheton.adapters.outbox import Outbox
-from zheton.adapters.storage.acquirer import SALES, AcquirerDatabase
+from zheton.adapters.storage.acquirer import AcquirerDatabase
+from zheton.adapters.storage.acquirer_tables import SALES
 from zheton.adapters.storage.audit_tables import audit_entry
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.interrupted import InterruptedTransactionError, repeated

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zheton.adapters.storage.acquirer import SALES, AcquirerDatabase
+from zheton.adapters.storage.acquirer import AcquirerDatabase
+from zheton.adapters.storage.acquirer_tables import SALES
 from zheton.adapters.storage.database import Database
 from zheton.core.country import country
 from zheton.core.iso8583.dialect import DIALECT

@@ -21,12 +21,14 @@ from zheton.adapters.storage.issuer import IssuerDatabase
 from zheton.core.clearing import ClearingFile, Presentment
 from zheton.core.country import country
 from zheton.core.decline import Decline, Reason
+from zheton.core.follow_up import FollowUpKind
 from zheton.core.iso8583.dialect import DIALECT
 from zheton.core.iso8583.message import Message, decode, encode
 from zheton.core.money import Money, currency
 from zheton.core.token.domain import Channel
 from zheton.roles.acquirer.clear import clear as present
-from zheton.roles.acquirer.refund import refund
+from zheton.roles.acquirer.follow import conclude, follow
+from zheton.roles.acquirer.follow_up import Wish
 from zheton.roles.acquirer.sell import complete, sell
 from zheton.roles.acquirer.state import Acquirer, ChipEntry, Merchant, Sale, Status, Till
 from zheton.roles.issuer.enrol import enrol
@@ -73,6 +75,17 @@ class Day:
         pairs = list(zip(messages, answers, strict=True))
         complete([(m.text(37), _returned(m, answer)) for m, answer in pairs], self.acquirer)
         self.approved |= {m.text(37) for m, answer in pairs if answer[39] == "00"}
+
+    def refund(self, rrn: str, amount: Money) -> None:
+        """Part of a cleared sale is given back, as the bank allows."""
+        wish = Wish(FollowUpKind.REFUND, "returned-goods", amount)
+        line, message = follow(rrn, wish, self.acquirer, NOW)
+        assert message is not None
+        asked = message.with_fields({2: PAN, 14: EXPIRY, 33: "900001"})
+        (answer,) = handle([asked], self.bank, self.issuer, Outbox(), NOW)
+        done = conclude(line, _returned(message, answer), self.acquirer)
+        assert done.status is Status.APPROVED
+        self.approved.add(done.message_rrn)
 
     def clear(self) -> Cleared | None:
         file = present(LOCAL.date(), ACQUIRER, self.acquirer)
@@ -132,7 +145,7 @@ def test_what_the_tills_sold_is_what_the_bank_pays(
         rrn: percent for place, percent in refunds for rrn in sorted(sold)[place : place + 1]
     }.items():
         part = replace(sold[rrn], minor=max(1, sold[rrn].minor * percent // 100))
-        refund(rrn, part, day.acquirer)
+        day.refund(rrn, part)
         returned += part.minor
     day.clear()
     balances, spent = day.balances(), sum(m.minor for m in sold.values()) - returned

@@ -6,27 +6,14 @@ locks rows. Moments are text in ISO 8601 of one fixed width, so that they sort a
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Index,
-    MetaData,
-    Select,
-    String,
-    Table,
-    bindparam,
-    insert,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, Select, bindparam, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from zheton.adapters.storage.acquirer_follow_ups import FollowUpTx, moment_text
+from zheton.adapters.storage.acquirer_tables import CHANGING, METADATA, SALES
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.interrupted import OvertakenError
 from zheton.core.clearing import CardAcceptor
@@ -34,52 +21,7 @@ from zheton.core.money import Money, currency
 from zheton.core.token.domain import Channel
 from zheton.roles.acquirer.state import Cause, Record, Status
 
-METADATA = MetaData(info={"history": "acquirer"})
 KEYS_A_STATEMENT = 300  # SQLite takes 32,766 variables, but long lists parse slowly
-
-_CHANGING = (
-    Column("status", String(16), nullable=False),
-    Column("response_code", String(2), nullable=False),
-    Column("auth_code", String(6), nullable=False),
-    Column("par", String(29), nullable=False),
-    Column("cause", String(16), nullable=False),
-    Column("reversal_stan", String(6), nullable=False),
-    Column("reversal_transmitted", String(10), nullable=False),
-    Column("file_id", String(25), nullable=False),
-    Column("refund_minor", BigInteger, nullable=False),
-    Column("refund_file_id", String(25), nullable=False),
-)
-SALES = Table(
-    "sales",
-    METADATA,
-    Column("rrn", String(12), primary_key=True),
-    Column("stan", String(6), nullable=False),
-    Column("transmitted", String(10), nullable=False),
-    Column("sent_at", String(32), nullable=False),
-    Column("acquirer_id", String(11), nullable=False),
-    Column("terminal", String(8), nullable=False),
-    Column("merchant", String(15), nullable=False),
-    Column("merchant_name", String(22), nullable=False),
-    Column("city", String(13), nullable=False),
-    Column("country", String(3), nullable=False),
-    Column("category_code", String(4), nullable=False),
-    Column("channel", String(8), nullable=False),
-    Column("amount_minor", BigInteger, nullable=False),
-    Column("currency", String(3), nullable=False),
-    Column("number", String(19), nullable=False),
-    Column("expiry", String(4), nullable=False),
-    Column("local_time", String(19), nullable=False),
-    *_CHANGING,
-    Index("sales_by_status", "status", "sent_at"),
-    Index("sales_by_file", "file_id"),
-    Index("sales_by_refund", "refund_minor", "refund_file_id"),
-)
-COUNTERS = Table(
-    "counters",
-    METADATA,
-    Column("name", String(32), primary_key=True),
-    Column("value", BigInteger, nullable=False),
-)
 
 # `excluded` is the row that could not be inserted, in SQLite and in PostgreSQL alike.
 _TAKE = text(
@@ -89,7 +31,7 @@ _TAKE = text(
 _PUT = (
     update(SALES)
     .where(SALES.c.rrn == bindparam("key"))
-    .values({column.name: bindparam(f"new_{column.name}") for column in _CHANGING})
+    .values({column.name: bindparam(f"new_{column.name}") for column in CHANGING})
 )
 
 
@@ -107,7 +49,7 @@ class AcquirerDatabase:
             yield Transaction(connection)
 
 
-class Transaction:
+class Transaction(FollowUpTx):
     """The single operations of `roles.acquirer.ports.AcquirerTx` on one connection."""
 
     def __init__(self, connection: Connection) -> None:
@@ -150,30 +92,23 @@ class Transaction:
     def sent_before(self, moment: datetime, limit: int) -> Sequence[Record]:
         """Records still sent that were sent before a moment."""
         query = select(SALES).where(SALES.c.status == Status.SENT.value)
-        return self._read(query.where(SALES.c.sent_at < _moment(moment)).limit(limit))
+        return self._read(query.where(SALES.c.sent_at < moment_text(moment)).limit(limit))
 
     def to_present(self, until: date, limit: int) -> Sequence[Record]:
         """Records with something to present."""
         end = datetime.combine(until + timedelta(days=1), datetime.min.time()).isoformat()
         approved = (SALES.c.status == Status.APPROVED.value) & (SALES.c.local_time < end)
-        refund_due = (SALES.c.refund_minor > 0) & (SALES.c.refund_file_id == "")
-        return self._read(select(SALES).where(or_(approved, refund_due)).limit(limit))
+        captured = SALES.c.completed | ~SALES.c.preauthorised
+        still = SALES.c.under_way == ""
+        return self._read(select(SALES).where(approved, captured, still).limit(limit))
 
     def of_file(self, file_id: str) -> Sequence[Record]:
-        """Records whose sale or refund a file presents."""
-        columns = SALES.c
-        query = select(SALES).where(
-            or_(columns.file_id == file_id, columns.refund_file_id == file_id)
-        )
-        return self._read(query)
+        """Records that a file presents."""
+        return self._read(select(SALES).where(SALES.c.file_id == file_id))
 
     def _read(self, query: Select[Any]) -> list[Record]:
         rows = self._connection.execute(query.order_by(SALES.c.rrn).with_for_update())
         return [_record(row) for row in rows]
-
-
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _row(record: Record) -> dict[str, Any]:
@@ -182,7 +117,7 @@ def _row(record: Record) -> dict[str, Any]:
         "rrn": record.rrn,
         "stan": record.stan,
         "transmitted": record.transmitted,
-        "sent_at": _moment(record.sent_at),
+        "sent_at": moment_text(record.sent_at),
         "acquirer_id": record.acquirer_id,
         "terminal": acceptor.terminal,
         "merchant": acceptor.id,
@@ -196,13 +131,14 @@ def _row(record: Record) -> dict[str, Any]:
         "number": record.number,
         "expiry": record.expiry,
         "local_time": record.local_time.isoformat(timespec="seconds"),
+        "preauthorised": record.preauthorised,
         **_changing(record),
     }
 
 
 def _changing(record: Record) -> dict[str, Any]:
     return {
-        **{column.name: getattr(record, column.name) for column in _CHANGING},
+        **{column.name: getattr(record, column.name) for column in CHANGING},
         "status": record.status.value,
         "cause": record.cause.value if record.cause else "",
     }
@@ -240,6 +176,9 @@ def _record(row: Any) -> Record:
         reversal_stan=row.reversal_stan,
         reversal_transmitted=row.reversal_transmitted,
         file_id=row.file_id,
-        refund_minor=row.refund_minor,
-        refund_file_id=row.refund_file_id,
+        preauthorised=row.preauthorised,
+        completed=row.completed,
+        changed_minor=row.changed_minor,
+        refunded_minor=row.refunded_minor,
+        under_way=row.under_way,
     )

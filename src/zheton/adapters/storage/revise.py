@@ -17,7 +17,7 @@ from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.migration import FOLDER, HEADS, scripts, upgrade, version_table
 
 TABLES = {
-    "acquirer": "acquirer:METADATA",
+    "acquirer": "acquirer_tables:METADATA",
     "audit": "audit_tables:metadata",
     "clearing": "clearing:METADATA",
     "issuer": "issuer:METADATA",

@@ -1,4 +1,4 @@
-"""The acquirer's door for tills and web shops: sell, look a sale up, take it back, list the tills.
+"""The acquirer's door for tills and web shops: sell, hold, look up, take back, list the tills.
 
 What comes holds one-time numbers, codes and chip data; what goes out holds none of them, and no
 answer repeats what was sent. Endpoints are coroutines of the acquirer's own loop; its journal is
@@ -6,6 +6,7 @@ read in threads.
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -16,6 +17,7 @@ from zheton.adapters.clock import SystemClock
 from zheton.adapters.merchants_file import Merchants
 from zheton.apps.http.door import door
 from zheton.apps.http.fields import Answer, Body, CurrencyCode
+from zheton.apps.http.follow_ups import follow_up_routes
 from zheton.apps.nodes.acquirer import AcquirerNode, Sold
 from zheton.core.errors import NotFoundError
 from zheton.core.money import AMOUNT_MINOR_MAX, Money, currency
@@ -129,6 +131,10 @@ class SaleState(Answer):
     currency: str
     number: str
     sent_at: datetime
+    preauthorised: bool
+    completed: bool
+    held_minor: int
+    refunded_minor: int
 
 
 class TillAnswer(Answer):
@@ -157,6 +163,12 @@ def acquirer_app(node: AcquirerNode, merchants: Merchants) -> FastAPI:
         sale = _sale(body, by_terminal, clock.now())
         return _answer(await node.sell(sale))
 
+    @app.post("/v1/preauthorisations")
+    async def hold(body: AnySale) -> SaleAnswer:
+        """Hold an amount of a one-time number, to be raised, lowered, and completed once."""
+        sale = _sale(body, by_terminal, clock.now())
+        return _answer(await node.sell(replace(sale, preauthorised=True)))
+
     @app.get("/v1/sales/{rrn}")
     async def look_up(rrn: Reference) -> SaleState:
         """A sale by its retrieval reference."""
@@ -172,6 +184,7 @@ def acquirer_app(node: AcquirerNode, merchants: Merchants) -> FastAPI:
         """The tills and web shops of this acquirer."""
         return [_till(name, till) for name, till in merchants.tills.items()]
 
+    app.include_router(follow_up_routes(node))
     return app
 
 
@@ -216,6 +229,10 @@ def _state(record: Record) -> SaleState:
         currency=record.amount.currency.code,
         number=record.masked_number,
         sent_at=record.sent_at,
+        preauthorised=record.preauthorised,
+        completed=record.completed,
+        held_minor=record.held.minor,
+        refunded_minor=record.refunded_minor,
     )
 
 

@@ -14,6 +14,7 @@ from zheton.adapters.clock import Clock
 from zheton.adapters.storage.interrupted import repeated
 from zheton.adapters.tcp.link import IsoLink
 from zheton.apps.grouping import Grouper
+from zheton.apps.nodes.shop_follow_ups import ShopFollowUps
 from zheton.core.emv import tags, tlv
 from zheton.core.errors import DecodeError, UnreachableError
 from zheton.core.iso8583.message import Message
@@ -56,6 +57,7 @@ class AcquirerNode:
         self._completing = Grouper(self._complete, self._thread, queue_max=None)
         self._reversals: asyncio.Task[None] | None = None
         self._due = asyncio.Event()
+        self.follow_ups = ShopFollowUps(store, link, clock, self._journal, self._due)
 
     async def start(self) -> None:
         """Connect, give up what was in flight when this acquirer last stopped, and reverse it."""
@@ -99,6 +101,7 @@ class AcquirerNode:
         """Have those sales reversed that were sent before a moment and got no outcome."""
         while await self._journal(partial(abandon, before, self.store)):
             self._due.set()
+        await self.follow_ups.give_up(before)
 
     async def _reverse(self) -> None:
         """Send what has to be reversed until the network has confirmed it."""
@@ -125,6 +128,7 @@ class AcquirerNode:
             _log.warning("%d reversals were not answered yet", len(due) - len(heard))
         if heard:
             await self._journal(partial(reversals_answered, heard, self.store))
+        await self.follow_ups.deliver()
 
 
 def _tag_91(response: Message | None) -> bytes:

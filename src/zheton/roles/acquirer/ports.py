@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Protocol
 
+from zheton.core.follow_up import FollowUpKind
+from zheton.roles.acquirer.follow_up import FollowUp
 from zheton.roles.acquirer.state import Record, Status
 
 
@@ -39,14 +41,43 @@ class AcquirerTx(Protocol):
         ...
 
     def to_present(self, until: date, limit: int) -> Sequence[Record]:
-        """Up to `limit` records with something to present.
+        """Up to `limit` records to present: approved on a local date up to `until`.
 
-        Either approved on a local date up to `until`, or with a refund in no file yet.
+        Those that are preauthorised only when they are completed, and none with a follow-up under
+        way.
         """
         ...
 
     def of_file(self, file_id: str) -> Sequence[Record]:
-        """The records whose sale or refund a clearing file presents."""
+        """The records that a clearing file presents."""
+        ...
+
+    def add_follow_up(self, line: FollowUp) -> None:
+        """A new follow-up; ConflictError if its sale has one of this reference already."""
+        ...
+
+    def put_follow_ups(self, lines: Sequence[FollowUp]) -> None:
+        """Follow-ups as they are now, in place of what they were."""
+        ...
+
+    def follow_up(self, rrn: str, reference: str) -> FollowUp | None:
+        """A follow-up of a sale by the shop's reference."""
+        ...
+
+    def count_follow_ups(self, rrn: str, kind: FollowUpKind) -> int:
+        """How many follow-ups of a kind a sale has."""
+        ...
+
+    def follow_ups_with(self, status: Status, before: datetime, limit: int) -> Sequence[FollowUp]:
+        """Up to `limit` follow-ups that stand so and were sent before a moment, oldest first."""
+        ...
+
+    def refunds_to_present(self, limit: int) -> Sequence[FollowUp]:
+        """Up to `limit` approved refunds that are in no file yet."""
+        ...
+
+    def refunds_of_file(self, file_id: str) -> Sequence[FollowUp]:
+        """The refunds that a clearing file presents."""
         ...
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from zheton.core.clearing import PURCHASE
+from zheton.core.follow_up import PREAUTHORISED
 from zheton.core.iso8583 import subelements
 from zheton.core.iso8583.content import Value
 from zheton.core.iso8583.match import Original, response_mti
@@ -27,7 +28,7 @@ def purchase(record: Record, sale: Sale) -> Message:
         18: acceptor.category_code,
         19: sale.till.merchant.country.numeric,
         22: _ENTRY_MODE[record.channel],
-        25: _CONDITION[record.channel],
+        25: PREAUTHORISED if record.preauthorised else _CONDITION[record.channel],
         32: record.acquirer_id,
         42: f"{acceptor.id:<15}",
         43: f"{acceptor.name:<22} {acceptor.city:<13} {acceptor.country}",

@@ -17,7 +17,7 @@ from zheton.roles.acquirer.state import Cause, Record, Status
 
 GROUP_MAX = 500
 # 00 taken back; 25 never seen; 12 or 14, and so never approved: nothing is held for the sale.
-_SETTLED = frozenset({"00", "12", "14", "25"})
+SETTLED = frozenset({"00", "12", "14", "25"})
 
 
 def cancel(rrn: str, store: AcquirerStore) -> Record:
@@ -95,5 +95,5 @@ def _confirms(answer: Message, record: Record) -> bool:
     return (
         record.status is Status.REVERSING
         and request.answers_reversal(answer, record)
-        and answer.text(39) in _SETTLED
+        and answer.text(39) in SETTLED
     )

@@ -16,6 +16,11 @@ APPROVED = "00"
 _AUTH_CODE = re.compile("[A-Za-z0-9]{6}").fullmatch
 
 
+def is_auth_code(text: str) -> bool:
+    """Whether an approval brought DE38 as it has to."""
+    return _AUTH_CODE(text) is not None
+
+
 def sell(
     group: Sequence[Sale], acquirer: Acquirer, store: AcquirerStore, now: datetime
 ) -> list[Message]:
@@ -58,7 +63,7 @@ def completed(record: Record, answer: Message | None) -> Record:
     if answer is None:
         return replace(record, status=Status.REVERSAL_DUE, cause=Cause.NO_ANSWER)
     response_code, auth_code = answer.text(39), answer.text(38)
-    unproved = response_code == APPROVED and _AUTH_CODE(auth_code) is None
+    unproved = response_code == APPROVED and not is_auth_code(auth_code)
     if not request.answers(answer, record) or not response_code or unproved:
         return replace(record, status=Status.REVERSAL_DUE, cause=Cause.ANSWER_DISAGREES)
     if response_code != APPROVED:
@@ -85,4 +90,5 @@ def _record(sale: Sale, acquirer: Acquirer, reference: Reference, now: datetime)
         number=sale.entry.number,
         expiry=sale.entry.expiry,
         local_time=sale.local_time,
+        preauthorised=sale.preauthorised,
     )

@@ -113,12 +113,16 @@ def _check_number(number: str, expiry: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """One sale to authorise. `local_time` is the till's own clock: whole seconds, no zone."""
+    """One sale to authorise. `local_time` is the till's own clock: whole seconds, no zone.
+
+    One that is `preauthorised` only holds its amount, until it is completed.
+    """
 
     till: Till
     amount: Money
     entry: ChipEntry | CodeEntry
     local_time: datetime
+    preauthorised: bool = False
 
     def __post_init__(self) -> None:
         entered = Channel.TILL if isinstance(self.entry, ChipEntry) else Channel.ONLINE
@@ -160,7 +164,9 @@ class Record:
     """One sale in the journal, found by its retrieval reference number (DE37).
 
     `stan` and `transmitted` are DE11 and DE7 of the 0100; a reversal has its own, "" until there
-    is one. `file_id` and `refund_file_id` name the clearing files that presented sale and refund.
+    is one. `file_id` names the clearing file that presented it. What follow-ups did to it is in
+    `changed_minor` (to what is held or captured), `refunded_minor` and `completed`; `under_way` is
+    the shop's reference of the one that has no outcome yet.
     """
 
     rrn: str
@@ -182,8 +188,16 @@ class Record:
     reversal_stan: str = ""
     reversal_transmitted: str = ""
     file_id: str = ""
-    refund_minor: int = 0
-    refund_file_id: str = ""
+    preauthorised: bool = False
+    completed: bool = False
+    changed_minor: int = 0
+    refunded_minor: int = 0
+    under_way: str = ""
+
+    @property
+    def held(self) -> Money:
+        """What the merchant may take, or has taken, as it stands now."""
+        return Money(self.amount.minor + self.changed_minor, self.amount.currency)
 
     @property
     def masked_number(self) -> str:

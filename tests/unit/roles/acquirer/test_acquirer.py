@@ -18,7 +18,6 @@ from zheton.core.iso8583.message import Message, decode, encode
 from zheton.core.money import currency, money
 from zheton.core.token.domain import Channel
 from zheton.roles.acquirer.clear import clear, clear_again
-from zheton.roles.acquirer.refund import refund
 from zheton.roles.acquirer.reverse import (
     GROUP_MAX,
     abandon,
@@ -76,12 +75,6 @@ def sold(store: AcquirerDatabase, amount: str = "350") -> tuple[Message, Record]
 def journal(store: AcquirerDatabase, *rrns: str) -> list[Record]:
     with store.transaction() as transaction:
         return list(transaction.find(rrns))
-
-
-def cleared(store: AcquirerDatabase) -> Record:
-    _, record = sold(store)
-    assert clear(TODAY, BANK, store) is not None
-    return journal(store, record.rrn)[0]
 
 
 def test_a_sale_at_the_till_becomes_the_message_of_the_dialect(store: AcquirerDatabase) -> None:
@@ -318,35 +311,6 @@ def test_files_of_a_day_are_counted(store: AcquirerDatabase) -> None:
     sold(store)
     later = clear(date(2019, 8, 21), BANK, store)
     assert later is not None and later.sequence == 1
-
-
-def test_a_refund_is_presented_once_and_names_its_sale(store: AcquirerDatabase) -> None:
-    record = cleared(store)
-    refund(record.rrn, money("100", "RUB"), store)
-    file = clear(TODAY + timedelta(days=5), BANK, store)
-    assert file is not None
-    (presented,) = file.presentments
-    assert presented.is_refund and presented.amount == money("100", "RUB")
-    assert (presented.retrieval_reference, presented.number) == (record.rrn, NUMBER)
-    assert clear(TODAY + timedelta(days=5), BANK, store) is None
-    assert clear_again(file.business_date, file.sequence, BANK, store) == file
-    first = clear_again(TODAY, 1, BANK, store)
-    assert [p.is_refund for p in first.presentments] == [False]
-
-
-def test_a_refund_is_bounded_by_its_sale(store: AcquirerDatabase) -> None:
-    record = cleared(store)
-    for wrong in (money("350.01", "RUB"), money("1", "EUR"), money("0", "RUB")):
-        with pytest.raises(ConflictError, match=r"350\.00 RUB"):
-            refund(record.rrn, wrong, store)
-    refund(record.rrn, money("350", "RUB"), store)
-    with pytest.raises(ConflictError, match="already"):
-        refund(record.rrn, money("1", "RUB"), store)
-    with pytest.raises(NotFoundError):
-        refund("0" * 12, money("1", "RUB"), store)
-    _, approved = sold(store)
-    with pytest.raises(ConflictError, match="cancel it instead"):
-        refund(approved.rrn, money("1", "RUB"), store)
 
 
 def test_numbers_are_never_printed(store: AcquirerDatabase) -> None:
