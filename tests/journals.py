@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +10,24 @@ from typing import Any
 
 from sqlalchemy import NullPool, create_engine, make_url, text
 
+from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.place import place_of
 from zheton.core.token.batch import BATCH_SIZE
 
 _MASK = (1 << 64) - 1
 
 
-Where = Path | str  # a data folder, or the URL that `--database` had
+# A data folder, the URL that `--database` had, or databases in memory by party.
+Where = Path | str | Mapping[str, Database]
 
 
 def rows(where: Where, party: str, query: str) -> list[dict[str, Any]]:
     """Rows of a party's database."""
     if isinstance(where, str):
         return _rows_of_server(where, party, query)
+    if isinstance(where, Mapping):
+        with where[party].reading() as connection:
+            return [dict(row) for row in connection.execute(text(query)).mappings()]
     with closing(sqlite3.connect(where / f"{party}.db", timeout=30)) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute(query)]
@@ -43,7 +49,10 @@ def unsettled(data: Where) -> int:
     """How many debits have no end yet, at the acquirer or at the network."""
     open_sales = "SELECT rrn FROM sales WHERE status IN ('sent', 'reversal-due', 'reversing')"
     open_debits = "SELECT debit FROM debit WHERE state = 'pending' OR reversal_due"
-    return len(rows(data, "acquirer", open_sales)) + len(rows(data, "vault", open_debits))
+    open_wishes = open_sales.replace("sales", "follow_ups")
+    open_lines = "SELECT debit FROM follow_up WHERE state = 'pending' OR issuer_due"
+    queries = {"acquirer": (open_sales, open_wishes), "vault": (open_debits, open_lines)}
+    return sum(len(rows(data, party, each)) for party in queries for each in queries[party])
 
 
 def under_way(data: Where) -> int:
@@ -56,7 +65,9 @@ class Journals:
     """All that the three wrote, by retrieval reference."""
 
     sales: dict[str, dict[str, Any]]
+    wishes: list[dict[str, Any]]
     debits: list[dict[str, Any]]
+    follow_ups: list[dict[str, Any]]
     batches: list[dict[str, Any]]
     holds: dict[str, dict[str, Any]]
     balances: list[dict[str, Any]]
@@ -68,7 +79,9 @@ class Journals:
         sums = "SELECT kind, currency, owner, SUM(minor) AS minor FROM postings GROUP BY 1, 2, 3"
         return cls(
             {row["rrn"]: row for row in rows(data, "acquirer", "SELECT * FROM sales")},
+            rows(data, "acquirer", "SELECT * FROM follow_ups"),
             rows(data, "vault", "SELECT * FROM debit"),
+            rows(data, "vault", "SELECT * FROM follow_up"),
             rows(data, "vault", "SELECT * FROM batch"),
             {
                 row["retrieval_reference"]: row
@@ -87,26 +100,68 @@ class Journals:
         approved = self._approved()
         assert told_approved <= set(approved), "a till was told of an approval that is none"
         at_network = {
-            line["retrieval_reference"]: (line["amount_minor"], line["auth_code"])
+            line["retrieval_reference"]: (_held(line), line["auth_code"])
             for line in self.debits
             if line["state"] == "approved"
         }
         assert at_network == approved, "network and acquirer disagree on what was approved"
-        held = {rrn: h["amount_minor"] for rrn, h in self.holds.items() if h["status"] == "held"}
-        assert held == {rrn: minor for rrn, (minor, _) in approved.items()}, (
+        held = {
+            rrn: h["amount_minor"]
+            for rrn, h in self.holds.items()
+            if h["status"] in ("held", "completed")
+        }
+        cleared = {rrn for rrn, sale in self.sales.items() if sale["status"] == "cleared"}
+        assert held == {r: minor for r, (minor, _) in approved.items() if r not in cleared}, (
             "the issuer holds something else than what was approved"
         )
-        ended = {sale["status"] for sale in self.sales.values()}
-        assert ended <= {"approved", "declined", "reversed"}
+        ended = {each["status"] for each in (*self.sales.values(), *self.wishes)}
+        assert ended <= {"approved", "declined", "reversed", "cleared"}
+        assert not any(sale["under_way"] for sale in self.sales.values())
+        self._check_follow_ups()
         self._check_numbers()
         self._check_money(sum(held.values()))
 
     def _approved(self) -> dict[str, tuple[int, str]]:
         return {
-            rrn: (sale["amount_minor"], sale["auth_code"])
+            rrn: (_held(sale), sale["auth_code"])
             for rrn, sale in self.sales.items()
-            if sale["status"] == "approved"
+            if sale["status"] in ("approved", "cleared")
         }
+
+    def _check_follow_ups(self) -> None:
+        """What shops heard approved is what the network approved, and comes to what it says."""
+        of_shops = {
+            (w["kind"], w["stan"], w["transmitted"]): w["auth_code"]
+            for w in self.wishes
+            if w["status"] == "approved" and self.sales[w["rrn"]]["status"] != "reversed"
+        }
+        undone = {line["debit"] for line in self.debits if line["state"] == "reversed"}
+        of_network = {
+            (line["kind"], line["stan"], line["transmitted"]): line["auth_code"]
+            for line in self.follow_ups
+            if line["state"] == "approved" and line["debit"] not in undone
+        }
+        assert of_network == of_shops, "network and acquirer disagree on what followed"
+        for line in self.debits:
+            if line["state"] == "approved":
+                self._check_sums(line)
+
+    def _check_sums(self, debit: Mapping[str, Any]) -> None:
+        own = [
+            line
+            for line in self.follow_ups
+            if line["debit"] == debit["debit"] and line["state"] == "approved"
+        ]
+        assert not debit["under_way"]
+        assert 0 <= debit["refunded_minor"] <= _held(debit), "more was refunded than captured"
+        refunds = sum(line["amount_minor"] for line in own if line["kind"] == "refund")
+        assert debit["refunded_minor"] == refunds
+        added = sum(line["amount_minor"] for line in own if line["kind"] == "increment")
+        assert _held(debit) <= debit["amount_minor"] + added, "more is held than was approved"
+        completions = [line for line in own if line["kind"] == "completion"]
+        assert len(completions) == bool(debit["completed"]), "a debit is completed once"
+        if completions:
+            assert completions[0]["amount_minor"] == _held(debit)
 
     def _check_numbers(self) -> None:
         """Every burnt bit has one journal line, and every line that needs one has a burnt bit."""
@@ -135,3 +190,8 @@ class Journals:
         assert kept == {tuple(row.values()) for row in self.postings if row["minor"]}
         holding = sum(row["minor"] for row in self.postings if row["kind"] == "holds")
         assert holding == held_minor, "what is held is not what was approved"
+
+
+def _held(row: Mapping[str, Any]) -> int:
+    """What a sale or a debit comes to."""
+    return int(row["amount_minor"] + row["changed_minor"])
