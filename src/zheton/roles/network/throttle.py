@@ -65,6 +65,8 @@ class Throttle:
 
     def closed(self, line: str, message: Message, now: datetime) -> bool:
         """Whether a message is to be answered at once; it is counted as refused if so."""
+        if not self._left:  # as it is nearly always: honest traffic pays for no bucket
+            return False
         closed = any(self._at(key, now) < 1 for key in _keys(line, message) if key in self._left)
         self.refused += closed
         return closed
@@ -80,6 +82,8 @@ class Throttle:
 
     def proven(self, line: str, message: Message, now: datetime) -> None:
         """A debit was proven."""
+        if not self._left:
+            return
         for key in _keys(line, message):
             if key in self._left:
                 self._set(key, self._at(key, now) + self._allowance(key).earned, now)

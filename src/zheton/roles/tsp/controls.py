@@ -19,6 +19,8 @@ from zheton.roles.tsp.history import OPERATOR, of_controls
 from zheton.roles.tsp.ports import Vault, VaultTx
 from zheton.roles.tsp.state import By, Card, Change, Enrolment, Rules
 
+_CHANGED_MEANWHILE = "The controls were changed meanwhile; read them and try again."
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -60,6 +62,8 @@ def set_controls(vault: Vault, rules: Rules, wish: Wish, now: datetime) -> Contr
     controls = read_controls(wish.document, counted=wish.whole_card)[1]
     with vault.transaction() as tx:
         enrolment, card = _found(tx, wish.token)
+        if card.controls_edition != wish.edition:
+            raise ConflictError(_CHANGED_MEANWHILE)
         if enrolment.status not in (CardStatus.ACTIVE, CardStatus.SUSPENDED):
             raise ConflictError(f"The card is {enrolment.status}; its controls can't be set.")
         setting = Setting(dict(wish.document), wish.by.actor, wish.by.cause, now)
@@ -67,10 +71,9 @@ def set_controls(vault: Vault, rules: Rules, wish: Wish, now: datetime) -> Contr
         sheet = decode_sheet(card.controls).with_setting(scope, setting)
         operators = rules.limits_in(card.region)
         limits = _narrowed(operators, controls) if wish.whole_card else card.limits
-        before = replace(card, controls_edition=wish.edition)
-        lines = _lines(tx, wish, enrolment, before, now)
-        if not tx.set_controls(before, encode_sheet(sheet), limits, now):
-            raise ConflictError("The controls were changed meanwhile; read them and try again.")
+        lines = _lines(tx, wish, enrolment, card, now)
+        if not tx.set_controls(card, encode_sheet(sheet), limits, now):
+            raise ConflictError(_CHANGED_MEANWHILE)
         tx.record(lines)
     return Controlled(sheet, wish.edition + 1, limits)
 
