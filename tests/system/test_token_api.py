@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.wallet_lab import ANNA, LI, SERIAL, TSP_SECRET, Lab, lab
+from tests.wallet_lab import ANNA, BORIS, SERIAL, TSP_SECRET, Lab, lab
 from zheton.apps.http.problem import MEDIA_TYPE
 from zheton.apps.http.serving import HttpServer
 from zheton.roles.tsp.requestors import admit, key_hash
@@ -51,9 +51,9 @@ class Api:
         """A fresh idempotency key."""
         return f"key-{next(self.keys):08d}"
 
-    def token(self, pan: str = ANNA, region: str = "RU", who: str = "wallet") -> str:
+    def token(self, pan: str = ANNA, expiry: str = "12/29", who: str = "wallet") -> str:
         """An active token of a wallet."""
-        body = {"encryptedPayload": self.lab.envelope(pan), "region": region}
+        body = {"encryptedPayload": self.lab.envelope(pan, expiry), "region": "RU"}
         token = str(self.done("POST", "/v1/tokens", body, who)["tokenUniqueReference"])
         self.done("POST", f"/v1/tokens/{token}/activate", {"code": self.lab.code()}, who)
         return token
@@ -166,13 +166,13 @@ def test_what_is_kept_helps_no_thief(api: Api) -> None:
     token, device = api.token(), api.device()
     body = {"deviceId": device, "counter": 0}
     package = api.done("POST", f"/v1/tokens/{token}/replenish", body, key=api.key())
-    sealed = {"encryptedPayload": api.lab.envelope(LI), "region": "CN"}
+    sealed = {"encryptedPayload": api.lab.envelope(BORIS, "06/28"), "region": "RU"}
     api.done("POST", "/v1/tokens", sealed, key=api.key())
     with api.lab.databases["vault"].reading() as connection:
         rows = connection.exec_driver_sql("SELECT * FROM kept_answer").mappings().all()
     kept = " ".join(str(dict(row)) for row in rows)
     assert len(rows) == 2
-    for secret in (ANNA, LI, api.lab.code(), *package["commands"], sealed["encryptedPayload"]):
+    for secret in (ANNA, BORIS, api.lab.code(), *package["commands"], sealed["encryptedPayload"]):
         assert secret not in kept
 
 
@@ -283,7 +283,7 @@ def test_what_the_issuer_does_reaches_the_wallet_as_an_event(api: Api) -> None:
 
 
 def test_a_search_goes_by_what_a_wallet_knows(api: Api) -> None:
-    tokens = sorted([api.token(), api.token(LI, "CN")])
+    tokens = sorted([api.token(), api.token(BORIS, "06/28")])
     device = api.device()
     api.done("POST", f"/v1/tokens/{tokens[0]}/suspend", LOST)
     one = api.done("GET", f"/v1/tokens/{tokens[1]}")
