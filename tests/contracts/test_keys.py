@@ -12,12 +12,20 @@ import pytest
 
 from tests.system.conftest import require
 from zheton.adapters.keys import pkcs11, renewal
+from zheton.adapters.keys.certification import with_certification
 from zheton.adapters.keys.envelope import seal_envelope
 from zheton.adapters.keys.opening import KeySettings, open_keys
 from zheton.adapters.keys.ring import Purpose
 from zheton.adapters.keys.vault_keys import VaultKeys
-from zheton.core.crypto import ed25519
+from zheton.core.crypto import ed25519, rsa
 from zheton.core.crypto.scrypt import ScryptCost
+from zheton.core.emv.certificates import (
+    ICC_CERTIFICATE,
+    ISSUER_CERTIFICATE,
+    Certificate,
+    CertificateText,
+    certified,
+)
 from zheton.core.errors import (
     ConfigurationError,
     ConflictError,
@@ -124,8 +132,9 @@ def test_they_are_the_same_keys_every_time(
 
 
 def test_no_two_keys_are_the_same(keys: VaultKeys) -> None:
+    keys.change(lambda ring, on: with_certification(ring, on, DAY))
     values = check_values(keys)
-    assert len({check for *_, check in values}) == len(values) == 2 * len(BINS) + 7
+    assert len({check for *_, check in values}) == len(values) == 3 * len(BINS) + 8
     assert {purpose for purpose, *_ in values} == set(Purpose)
     derived = {
         keys.card_key("3des", "520473", 1, number, 0)
@@ -296,3 +305,31 @@ def test_a_wrong_pin_is_one_clear_sentence(token: str, tmp_path: Path) -> None:
         assert (done.returncode, told in done.stderr) == (status, True), done.stderr
         assert pin not in done.stdout + done.stderr
         assert len(done.stderr.splitlines()) == status
+
+
+def test_a_chip_is_certified_by_a_chain_that_a_terminal_follows(keys: VaultKeys) -> None:
+    for token_bin in BINS:
+        assert keys.issuer_key(token_bin) is None
+    assert keys.authority() is None
+    keys.change(lambda ring, on: with_certification(ring, on, DAY))
+    entries = keys.entries()
+    keys.change(lambda ring, on: with_certification(ring, on, DAY))
+    assert keys.entries() == entries, "nothing was missing any more"
+    authority, chip = keys.authority(), rsa.generate(1152).public
+    assert authority is not None
+    assert authority.until.isoformat() == "2039-12-31"
+    for token_bin in BINS:
+        issuer_key = keys.issuer_key(token_bin)
+        assert issuer_key is not None
+        issuer = certified(
+            ISSUER_CERTIFICATE, authority.key, issuer_key.certificate, issuer_key.exponent
+        )
+        assert (issuer.text.identifier, issuer.text.expiry) == (token_bin, "1229")
+        text = CertificateText(token_bin.ljust(16, "0"), "1229", b"\0\0\7")
+        signature = keys.certify_chip(token_bin, text, chip, b"static")
+        found = certified(
+            ICC_CERTIFICATE, issuer.key, Certificate(signature, b""), b"\3", static=b"static"
+        )
+        assert (found.text, found.key) == (text, chip)
+    with pytest.raises(ConfigurationError, match="no certified key"):
+        keys.certify_chip("999999", text, chip, b"")

@@ -5,6 +5,8 @@ arguments, so that one file serves a till anywhere. Every error names the file.
 """
 
 import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from zheton.core.money import Currency
 from zheton.core.spelling import suggestion
 from zheton.roles.terminal.state import (
     ActionCodes,
+    Authority,
     Combination,
     Limits,
     RelayTimes,
@@ -49,16 +52,22 @@ _APPLICATION: dict[str, type] = {
 }
 
 
-def load_terminal(country: Country, currency: Currency, path: Path | None = None) -> TerminalConfig:
+def load_terminal(
+    country: Country,
+    currency: Currency,
+    path: Path | None = None,
+    authorities: Sequence[Authority] = (),
+) -> TerminalConfig:
     """A till in this country that charges in this currency; ConfigurationError says what is wrong.
 
-    `path` is the operator's file; the lab's till if left out.
+    `path` is the operator's file; the lab's till if left out. `authorities` are the keys by which
+    it authenticates cards.
     """
     if path is None:
         with as_file(files("zheton") / "data" / "terminal.toml") as shipped:
-            return load_terminal(country, currency, shipped)
+            return load_terminal(country, currency, shipped, authorities)
     try:
-        return _till(_read(path), country, currency)
+        return replace(_till(_read(path), country, currency), authorities=tuple(authorities))
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from None
 

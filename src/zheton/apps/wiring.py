@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from zheton.adapters.audit_files import CheckpointFile, keep_public_keys
+from zheton.adapters.authority_file import write_authorities
 from zheton.adapters.clock import Clock, SystemClock
 from zheton.adapters.datafiles import load_policy, load_schemes
 from zheton.adapters.device_files import device_named, load_devices
@@ -17,6 +18,7 @@ from zheton.adapters.element_memory import FileMemory
 from zheton.adapters.entropy import SystemEntropy
 from zheton.adapters.held_file import HeldFile
 from zheton.adapters.issuer_file import bundled
+from zheton.adapters.keys.certification import with_certification
 from zheton.adapters.keys.opening import KeySettings, Passphrase, open_keys
 from zheton.adapters.keys.pkcs11 import MODULE
 from zheton.adapters.keys.vault_keys import VaultKeys
@@ -47,6 +49,7 @@ from zheton.roles.element.state import SERIAL_BYTES
 from zheton.roles.issuer.enrol import enrol
 from zheton.roles.issuer.state import Bank
 from zheton.roles.network.state import Switch
+from zheton.roles.terminal.state import Authority
 from zheton.roles.tsp.audit import Auditor
 from zheton.roles.tsp.requestors import admit, key_hash
 from zheton.roles.tsp.service import TokenService as NumberService
@@ -58,6 +61,7 @@ DEFAULT_DATA = Path("var")
 DEFAULT_BAND = "mi-band-4-nfc"
 MARK_BYTES = 4
 INSTALLATION_BYTES = 16
+AUTHORITIES_FILE = "authorities.toml"
 HOST_CHARACTERS = 20  # of the machine's name, in what the detokenisation log calls a process
 
 
@@ -92,7 +96,25 @@ class Installation:
     def keys(self) -> VaultKeys:
         """The vault's keys."""
         self._refuse_lost("vault.keys", "vault.db")
-        return open_keys(self.key_file, self.key_settings)
+        settings = self.key_settings
+        keys = open_keys(self.key_file, settings)
+        if any(keys.issuer_key(token_bin) is None for token_bin in keys.token_bins):
+            keys.change(lambda ring, on: with_certification(ring, on, settings.day))
+        return keys
+
+    @cached_property
+    def authorities(self) -> tuple[Authority, ...]:
+        """The keys by which tills authenticate cards: one authority, under each network's RID.
+
+        They are written down for other terminals, too.
+        """
+        known = self.keys.authority()
+        if known is None:
+            return ()
+        rids = dict.fromkeys(scheme.aid[:5] for scheme in self.schemes)
+        made = tuple(Authority(rid, known.index, known.key, known.until) for rid in rids)
+        write_authorities(self.data / AUTHORITIES_FILE, made)
+        return made
 
     @property
     def key_file(self) -> Path:

@@ -49,7 +49,7 @@ def test_the_lab_till_accepts_every_network_that_has_token_ranges() -> None:
         ("terminal_type = 0x22", "terminal_typ = 0x22", "'terminal_type' is meant"),
         ('ifd_serial = "ZHETON01"', 'ifd_serial = "Z"', "IFD serial"),
         ('merchant_category = "5411"', 'merchant_category = "54 1"', "digits"),
-        ('"002800"', '"00280g"', "hexadecimal"),
+        ('"002808"', '"00280g"', "hexadecimal"),
         ("kernel_id = 2", 'kernel_id = "2"', "as int"),
         ('tac_denial = "0000000004"', 'tac_denial = "00"', "5 bytes"),
         ("RUB = { floor = 0, cvm = 1000,", "RUB = { floor = 0,", "'cvm' of the limits of RUB"),

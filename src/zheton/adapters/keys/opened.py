@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from joserfc.jwk import RSAKey
 
+from zheton.adapters.keys.certification import Certifier, certifiers_of
 from zheton.adapters.keys.custody import Custody, Master
 from zheton.adapters.keys.ring import KeyEntry, Purpose, Ring
 from zheton.core.errors import ConfigurationError, VerificationError
@@ -22,6 +23,7 @@ class Opened:
     index: Mapping[int, bytes]
     envelopes: Mapping[int, RSAKey]
     audit: Mapping[int, bytes]
+    certifiers: Mapping[str, Certifier]  # by BIN
     par: bytes
     code: bytes
     device: Master
@@ -79,6 +81,7 @@ def _opened(ring: Ring, custody: Custody) -> Opened:
             for version, jwk in secrets(Purpose.ENVELOPE).items()
         },
         audit=secrets(Purpose.AUDIT),
+        certifiers=certifiers_of(ring, custody),
         par=newest(secrets(Purpose.PAR)),
         code=newest(secrets(Purpose.CODE)),
         device=master(devices[-1]),

@@ -32,7 +32,7 @@ ALGORITHM = {
     Purpose.AUDIT: "ed25519",
 }
 RENEWABLE = (Purpose.ISSUER, Purpose.DATA, Purpose.INDEX, Purpose.ENVELOPE, Purpose.AUDIT)
-_SHARED = tuple(p for p in Purpose if p not in (Purpose.ISSUER, Purpose.FF1))
+_SHARED = tuple(purpose for purpose in ALGORITHM if purpose is not Purpose.FF1)
 _MASTERS = (Purpose.ISSUER, Purpose.DEVICE)
 
 

@@ -27,6 +27,8 @@ class Purpose(StrEnum):
     DEVICE = "device"
     ENVELOPE = "envelope"
     AUDIT = "audit"
+    AUTHORITY = "authority"
+    CERTIFICATE = "certificate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,10 @@ class Ring:
         """The versions of a key, the oldest first."""
         found = [e for e in self.entries if e.purpose is purpose and e.bin == token_bin]
         return sorted(found, key=lambda entry: entry.version)
+
+    def of_purpose(self, purpose: Purpose) -> list[KeyEntry]:
+        """The keys of a purpose, of every BIN."""
+        return [entry for entry in self.entries if entry.purpose is purpose]
 
     def with_entries(self, *new: KeyEntry) -> "Ring":
         """A ring with more keys."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
+from zheton.adapters.keys.certification import AuthorityKey, authority_of
 from zheton.adapters.keys.custody import Custody
 from zheton.adapters.keys.envelope import open_envelope
 from zheton.adapters.keys.opened import Opened, open_ring
@@ -18,6 +19,9 @@ from zheton.adapters.keys.ring import KeyEntry, Purpose, Ring
 from zheton.adapters.keys.store import RingStore
 from zheton.core.crypto import aes, ed25519
 from zheton.core.crypto.mac import hmac_sha256
+from zheton.core.crypto.rsa import PublicKey
+from zheton.core.emv.card_records import IssuerKey
+from zheton.core.emv.certificates import CertificateText
 from zheton.core.emv.keys import derive_icc_master_key
 from zheton.core.errors import ConfigurationError, ConflictError, VerificationError
 from zheton.core.scheme import Cipher
@@ -176,6 +180,29 @@ class VaultKeys:
         An envelope closed to the key before the newest still opens.
         """
         return open_envelope(jwe_text, self._now().envelopes.values())
+
+    def issuer_key(self, token_bin: str) -> IssuerKey | None:
+        """The issuer's key for a BIN as its authority certified it; None where there is none."""
+        found = self._now().certifiers.get(token_bin)
+        return None if found is None else found.issuer
+
+    def certify_chip(
+        self, token_bin: str, text: CertificateText, chip: PublicKey, static: bytes
+    ) -> bytes:
+        """The certificate (9F46) of a chip's key with a number and its static data.
+
+        ConfigurationError if the BIN has no certified key.
+        """
+        certifier = self._known(
+            lambda keys: keys.certifiers.get(token_bin),
+            f"The key ring has no certified key for the token BIN {token_bin}.",
+        )
+        return certifier.certify(text, chip, static)
+
+    def authority(self) -> AuthorityKey | None:
+        """The authority that terminals have to know; None where there is none."""
+        self._now()
+        return authority_of(self._ring)
 
     def audit_signer(self) -> Signer:
         """The key of the audit's newest epoch (Ed25519)."""

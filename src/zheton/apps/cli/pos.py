@@ -6,17 +6,19 @@ from typing import Annotated
 import typer
 
 from zheton.adapters.acquirer_http import Authorisation, authorise
+from zheton.adapters.authority_file import read_authorities
 from zheton.adapters.clock import SystemClock
 from zheton.adapters.entropy import SystemEntropy
 from zheton.adapters.pcsc import Reader, readers
 from zheton.adapters.terminal_file import load_terminal
+from zheton.apps.wiring import AUTHORITIES_FILE, DEFAULT_DATA
 from zheton.core.country import country as country_of
 from zheton.core.errors import DecodeError, RefusedError, UnreachableError
 from zheton.core.money import BY_NUMERIC, Money, currency, money
 from zheton.roles.terminal.completion import complete
 from zheton.roles.terminal.entry_point import tap
 from zheton.roles.terminal.outcome import Approved, Declined, OnlineRequest, Outcome, Sale
-from zheton.roles.terminal.state import TerminalConfig, Transaction
+from zheton.roles.terminal.state import Authority, TerminalConfig, Transaction
 
 ACQUIRER = "http://127.0.0.1:8483"
 _SEQUENCE_MODULUS = 10**8  # 9F41 is n 8 at most
@@ -37,7 +39,9 @@ def pos(
         typer.echo("\n".join(readers()) or "No reader is connected.")
         return
     charge = money(amount, currency_code)
-    till = load_terminal(country_of(country), currency(currency_code), terminal)
+    till = load_terminal(
+        country_of(country), currency(currency_code), terminal, _authorities(terminal)
+    )
     with Reader(reader) as place:
         typer.echo(f"{charge}: present the card at {place.name}")
         with place.wait_for_card(wait) as card:
@@ -50,6 +54,15 @@ def pos(
     typer.echo(receipt(outcome, till, answer))
     if not isinstance(outcome, Approved):
         raise typer.Exit(1)
+
+
+def _authorities(terminal: Path | None) -> tuple[Authority, ...]:
+    """The authorities that the till trusts, from beside its file, or the lab's.
+
+    Without a file of them it authenticates no card.
+    """
+    file = (terminal.parent if terminal else DEFAULT_DATA) / AUTHORITIES_FILE
+    return read_authorities(file) if file.exists() else ()
 
 
 def transaction_of(charge: Money) -> Transaction:

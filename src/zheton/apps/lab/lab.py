@@ -139,7 +139,7 @@ class Lab:
         self.acquiring: HttpServer = await self.add(
             parties.acquiring(ports.acquirer, self.acquirer)
         )
-        self.counter = Counter(self.acquirer, self.trace, self.clock, on.entropy)
+        self.counter = Counter(self.acquirer, self.trace, self.clock, on.entropy, on.authorities)
         self.office = BackOffice(
             self.acquirer, self.network.switch, on.clearing, self.issuer, self.trace, self.clock
         )

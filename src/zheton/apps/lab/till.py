@@ -1,6 +1,7 @@
 """A till of the lab: the terminal reads a band, the acquirer asks, the receipt is printed."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from zheton.adapters.clock import Clock
@@ -15,7 +16,7 @@ from zheton.roles.element.element import Element, Interface
 from zheton.roles.terminal.completion import complete
 from zheton.roles.terminal.entry_point import tap
 from zheton.roles.terminal.outcome import OnlineRequest, Outcome
-from zheton.roles.terminal.state import Transaction
+from zheton.roles.terminal.state import Authority, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,14 @@ class Counter:
     trace: Trace
     clock: Clock
     entropy: SystemEntropy
+    authorities: Sequence[Authority]
 
     def present(self, element: Element, till: Till, amount: Money) -> Outcome:
         """The tap: from PPSE to GENERATE AC; nothing has left the till yet."""
         now = self.clock.now()
-        config = load_terminal(till.merchant.country, till.merchant.currency)
+        config = load_terminal(
+            till.merchant.country, till.merchant.currency, authorities=self.authorities
+        )
         transaction = Transaction(
             amount,
             now.date(),
