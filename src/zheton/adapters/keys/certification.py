@@ -1,8 +1,8 @@
 """The keys by which terminals come to trust chips: an authority's, and an issuer's for each BIN.
 
 The authority signs each issuer's key once, when it is made, and then is not needed until the next
-BIN. Its RSA key, and the issuers', are unwrapped into memory, in a token's ring as well: EMV's form
-of signature is in no token. They vouch for a chip; money still takes a cryptogram.
+BIN. Its RSA key, and the issuers', are unwrapped into memory, in a token's ring as well: they vouch
+for a chip, and money still takes a cryptogram.
 """
 
 import os
