@@ -103,10 +103,10 @@ def test_what_keeps_a_place_is_counted_by_batch(bench: VaultBench, vault: SqlVau
     with vault.transaction() as tx:
         for each in lines:
             tx.add_follow_up(replace(each, state=DebitState.BLOCKED))
-        assert tx.count_blocked_follow_ups(lines[0].at) == 3
+        assert tx.count_blocked_follow_ups(lines[0].at, 0) == 3
         other = bench.tokens.locate(bench.number(elsewhere))
         assert other is not None
-        assert tx.count_blocked_follow_ups(other) == 0
+        assert tx.count_blocked_follow_ups(other, 0) == 0
 
 
 def test_one_at_a_time_follows_a_debit_and_its_end_moves_the_sums(

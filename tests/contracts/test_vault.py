@@ -69,7 +69,7 @@ def line(claimed: Admitted, state: DebitState = DebitState.PENDING) -> Journalle
 
 def burnt(bench: VaultBench, *claims: Admitted) -> set[Location]:
     with bench.vault.transaction() as tx:
-        return tx.burn(claims)
+        return tx.burn(claims, NOW)
 
 
 def status(bench: VaultBench, batch: Batch) -> BatchStatus:
@@ -102,21 +102,6 @@ def test_no_two_leases_share_an_index(bench: VaultBench) -> None:
     batches = [bench.leased(serial=serial) for serial in (1, 1, 1, 2, 2, 3)]
     assert len({(b.bin, b.batch) for b in batches}) == len(batches)
     assert all(b.bucket == b.batch % BUCKETS == int(b.card[:2], 16) for b in batches)
-
-
-def test_indexes_end_where_the_range_ends(vault: SqlVault) -> None:
-    end = 3 * BUCKETS + 10  # bucket 9 has four batches below it, bucket 10 three
-    with vault.transaction() as tx:
-        assert tx.next_batches("999999", 9, 3, end) == [9, 73, 137]
-        assert tx.next_batches("999999", 9, 2, end) == []
-        assert tx.next_batches("999999", 9, 1, end) == [201]
-        assert tx.next_batches("999999", 9, 1, end) == []
-        assert tx.next_batches("999999", 10, 3, end) == [10, 74, 138]
-        assert tx.next_batches("999999", 10, 1, end) == []
-        assert tx.next_batches("999999", 11, 4, end) == []
-        assert tx.next_batches("999999", 11, 3, end) == [11, 75, 139]
-        assert tx.next_batches("888888", 9, 1, 9) == []
-        assert tx.next_batches("888888", 9, 1, 10) == [9]
 
 
 # Burning
@@ -169,19 +154,10 @@ def test_another_generation_burns_nothing(bench: VaultBench) -> None:
 def test_only_a_batch_that_is_out_burns(bench: VaultBench, now: BatchStatus) -> None:
     batch = bench.leased()
     claimed = claim(bench, batch, 0)
-    with bench.vault.transaction() as tx:
-        tx.set_batch_status([batch], now)
+    bench.set_status(batch, now)
     out = now in (BatchStatus.OFFERED, BatchStatus.PROVISIONED, BatchStatus.ACTIVE)
     assert len(burnt(bench, claimed)) == out
     assert (bench.burnt(batch) != 0) == out
-
-
-def test_a_status_changes_only_from_what_it_was(bench: VaultBench) -> None:
-    batch = bench.leased()
-    stale = replace(batch, status=BatchStatus.ACTIVE)
-    with bench.vault.transaction() as tx:
-        tx.set_batch_status([stale], BatchStatus.SUSPENDED)
-    assert status(bench, batch) is BatchStatus.OFFERED
 
 
 # Limits
@@ -448,16 +424,13 @@ def test_a_transaction_that_is_rolled_back_leaves_nothing(bench: VaultBench) -> 
     batch = bench.leased()
     claimed = claim(bench, batch, 0)
     with pytest.raises(ZeroDivisionError), bench.vault.transaction() as tx:
-        assert tx.burn([claimed])
+        assert tx.burn([claimed], NOW)
         assert tx.spend([claimed], NOW)
         assert tx.append([line(claimed)])
-        assert tx.next_batches("999999", 0, 1, 10**6) == [0]
         raise ZeroDivisionError
     assert bench.burnt(batch) == 0
     assert bench.vault.pending(9, LATER, "") == []
     assert [spent(bench, claim(bench, batch, 0, "4000")) for _ in range(3)] == [True] * 3
-    with bench.vault.transaction() as tx:
-        assert tx.next_batches("999999", 0, 1, 10**6) == [0]
 
 
 # Cards, enrolments, online numbers
@@ -506,7 +479,7 @@ def test_no_table_holds_a_card_number_or_a_one_time_number(bench: VaultBench) ->
     batch = bench.leased()
     claimed = claim(bench, batch, 0)
     with bench.vault.transaction() as tx:
-        tx.burn([claimed])
+        tx.burn([claimed], NOW)
         tx.append([line(claimed)])
     credential = bench.online()
     held = everything(bench)

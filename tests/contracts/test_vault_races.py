@@ -14,7 +14,7 @@ import pytest
 from tests.unit.roles.tsp.debits import BAND, NOW, VaultBench
 from zheton.adapters.storage.database import Database
 from zheton.core.debit import Admitted
-from zheton.core.token.batch import BATCH_SIZE, BUCKETS
+from zheton.core.token.batch import BATCH_SIZE
 from zheton.core.token.domain import Channel
 from zheton.core.token.lifecycle import Actor, BatchStatus, Cause, Verb
 from zheton.roles.tsp.controls import Wish, set_controls
@@ -25,6 +25,7 @@ from zheton.roles.tsp.state import By
 ROUNDS = 2 * BATCH_SIZE
 _OPEN = """
 import pickle, sys
+from datetime import UTC, datetime
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.vault import SqlVault
 vault = SqlVault(Database(sys.argv[1]))
@@ -39,7 +40,7 @@ with open(sys.argv[2], "rb") as file:
     claims = pickle.load(file)
 for line in sys.stdin:
     with vault.transaction() as tx:
-        won = tx.burn([claims[int(line)]])
+        won = tx.burn([claims[int(line)]], datetime.now(UTC))
     say(len(won))
 """
 )
@@ -54,24 +55,6 @@ for line in sys.stdin:
     with vault.transaction() as tx:
         spent = tx.spend([claims[int(number)]], datetime.fromisoformat(moment))
     say(len(spent))
-"""
-)
-LEASE = (
-    _OPEN
-    + """
-for line in sys.stdin:
-    with vault.transaction() as tx:
-        indexes = tx.next_batches("520473", 5, int(line), 10**7)
-    say(" ".join(map(str, indexes)))
-"""
-)
-LEASE_AND_HANG = (
-    _OPEN
-    + """
-sys.stdin.readline()
-with vault.transaction() as tx:
-    say(tx.next_batches("520473", 5, 3, 10**7))
-    sys.stdin.read()
 """
 )
 
@@ -179,50 +162,6 @@ def test_processes_together_spend_no_more_than_a_card_may(
             assert sum(int(racer.hear()) for racer in racers for _ in range(6)) == taken
 
 
-def test_no_index_is_handed_out_twice(bench: VaultBench, racers: list[Racer]) -> None:
-    racers += [Racer(LEASE, bench.database.url) for _ in range(3)]
-    steps = 40
-    for racer in racers:
-        for step in range(steps):
-            racer.tell(1 + step % 4)
-    heard = [racer.hear() for racer in racers for _ in range(steps)]
-    indexes = [int(index) for line in heard for index in line.split()]
-    expected = 3 * sum(1 + step % 4 for step in range(steps))
-    assert sorted(indexes) == [ordinal * BUCKETS + 5 for ordinal in range(expected)]
-
-
-def test_a_process_that_is_killed_takes_no_index_and_gives_none_twice(
-    bench: VaultBench, racers: list[Racer]
-) -> None:
-    survivor = Racer(LEASE, bench.database.url)
-    racers.append(survivor)
-    indexes: list[int] = []
-    for _ in range(5):
-        survivor.tell(2)
-        indexes += map(int, survivor.hear().split())
-        doomed = Racer(LEASE_AND_HANG, bench.database.url)
-        racers.append(doomed)
-        doomed.tell("go")
-        assert doomed.hear().startswith("[")
-        survivor.tell(2)  # it waits for the lock of the one that is about to die
-        doomed.kill()
-        indexes += map(int, survivor.hear().split())
-    assert sorted(indexes) == [ordinal * BUCKETS + 5 for ordinal in range(20)]
-
-
-def test_a_process_that_is_killed_after_its_commit_keeps_its_numbers(
-    bench: VaultBench, racers: list[Racer]
-) -> None:
-    indexes: list[int] = []
-    for _ in range(4):
-        racer = Racer(LEASE, bench.database.url)
-        racers.append(racer)
-        racer.tell(3)
-        indexes += map(int, racer.hear().split())
-        racer.kill()
-    assert sorted(indexes) == [ordinal * BUCKETS + 5 for ordinal in range(12)]
-
-
 def test_a_suspension_that_is_done_stops_every_process(
     bench: VaultBench, racers: list[Racer], tmp_path: Path
 ) -> None:
@@ -250,6 +189,7 @@ def test_a_suspension_that_is_done_stops_every_process(
 def test_a_lease_under_way_is_found_by_the_suspension(bench: VaultBench) -> None:
     """A provisioning that looked before the suspension must not leave a batch behind it."""
     enrolment, card = bench.enrolled()
+    bench.vault.take_block("520473", card.bucket, 1, 10**7)
     suspending = threading.Thread(target=bench.change, args=(enrolment.id, Verb.SUSPEND))
     with bench.vault.transaction() as tx:
         standing(tx, enrolment.id)

@@ -192,8 +192,8 @@ def test_a_number_pays_once() -> None:
         admitted = examine(world, sale)
         assert isinstance(admitted, Admitted)
         with world.desk.vault.transaction() as tx:
-            assert tx.burn([admitted]) == {admitted.debit.at}  # type: ignore[attr-defined]
-            assert tx.burn([admitted]) == set()  # type: ignore[attr-defined]
+            assert tx.burn([admitted], NOW) == {admitted.debit.at}  # type: ignore[attr-defined]
+            assert tx.burn([admitted], NOW) == set()  # type: ignore[attr-defined]
         replay = examine(world, sale)
         assert isinstance(replay, Decline) and replay.reason is Reason.REPLAY
 

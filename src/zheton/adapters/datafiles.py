@@ -10,6 +10,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+from zheton.core.country import country
 from zheton.core.errors import ConfigurationError
 from zheton.core.policy.compiled import Policy
 from zheton.core.policy.document import read_policy
@@ -45,6 +46,7 @@ def load_schemes(directory: Path | None = None) -> Schemes:
         scheme = _scheme(path)
         for other in found.values():
             _check_apart(path, scheme, other)
+        _check_bins(path, scheme)
         found[scheme.name] = scheme
     if not found:
         raise ConfigurationError(f"{directory}: no network is described here; add a *.toml file.")
@@ -99,7 +101,12 @@ def _scheme(path: Path) -> Scheme:
             | {
                 "aid": _bytes(table, "aid", range(5, 17)),  # ISO 7816-4, 8.2.1.2
                 "application_version": _bytes(table, "application_version", range(2, 3)),
-                "token_bins": tuple(_digits(each, "token_bins") for each in table["token_bins"]),
+                "token_bins": tuple(_bin(each) for each in table["token_bins"]),
+                "bin_regions": tuple(
+                    (_bin(each), _regions(each))
+                    for each in table["token_bins"]
+                    if isinstance(each, dict)
+                ),
                 "pan_prefixes": tuple(_prefixes(each) for each in table["pan_prefixes"]),
             },
             cryptogram=CryptogramVersion(**cryptogram | {"data": tuple(cryptogram["data"])}),
@@ -135,6 +142,23 @@ def _digits(value: object, key: str) -> str:
     return value
 
 
+def _bin(value: object) -> str:
+    """A token BIN: its digits alone, or `{ bin = "52047411", regions = ["IN"] }`."""
+    if not isinstance(value, dict):
+        return _digits(value, "token_bins")
+    return _digits(_checked(value, {"bin": str, "regions": list})["bin"], "token_bins")
+
+
+def _regions(value: dict[str, Any]) -> frozenset[str]:
+    regions = value["regions"]
+    for each in regions:
+        if not isinstance(each, str) or country(each).alpha2 != each:
+            raise ConfigurationError("regions of a token BIN are alpha-2 codes in quotes.")
+    if not regions:
+        raise ConfigurationError("a token BIN for no region serves nobody; leave regions out.")
+    return frozenset(regions)
+
+
 def _prefixes(value: object) -> tuple[str, str]:
     """An inclusive range of leading digits, both ends equally long."""
     match value:
@@ -143,6 +167,16 @@ def _prefixes(value: object) -> tuple[str, str]:
             if len(ends[0]) == len(ends[1]) and ends[0] <= ends[1]:
                 return ends
     raise ConfigurationError('pan_prefixes are ranges of equally long digits: ["51", "55"].')
+
+
+def _check_bins(path: Path, scheme: Scheme) -> None:
+    """A number must lie in one range of its network, so none of them may begin with another."""
+    for n, mine in enumerate(scheme.token_bins):
+        others = scheme.token_bins[:n] + scheme.token_bins[n + 1 :]
+        if mine.startswith(others):
+            raise ConfigurationError(
+                f"{path}: token BIN {mine} overlaps another one of {scheme.name}; write each once."
+            )
 
 
 def _check_apart(path: Path, scheme: Scheme, other: Scheme) -> None:

@@ -1,7 +1,8 @@
 """The life of the vault's database: begun or taken up at a start, witnessed while it is at work.
 
-The witness hears of every batch that is handed out, after the commit and before the batch leaves,
-and every few seconds, while anything is written, that the mark has risen. Whoever puts back a copy
+The witness hears of every block of batches that is taken, before one of them leaves, and that the
+mark has risen: whenever a batch is leased anew, and every few seconds while anything is written.
+Whoever puts back a copy
 that lacks any of that is found out at the next start, or at the next beat.
 """
 
@@ -31,7 +32,7 @@ class Life:
         self._now: Incarnation = found
         if testimony is None:
             witness.write(found, {})
-        vault.on_handed_out = self._handed_out
+        vault.on_handed_out, vault.on_leased_anew = self._handed_out, self.beat
 
     def beat(self) -> None:
         """Raise the mark if anything was written since the last time, and state it.

@@ -33,7 +33,11 @@ class CryptogramVersion:
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """One payment network. `pan_prefixes` are inclusive ranges of leading digits."""
+    """One payment network. `pan_prefixes` are inclusive ranges of leading digits.
+
+    `token_bins` are all of its token ranges, in the order in which they are used; `bin_regions`
+    names those that are kept for some regions alone.
+    """
 
     name: str
     title: str
@@ -46,6 +50,13 @@ class Scheme:
     token_requestor_id: str
     application_version: bytes
     cryptogram: CryptogramVersion
+    bin_regions: tuple[tuple[str, frozenset[str]], ...] = ()
+
+    def bins_in(self, region: str) -> tuple[str, ...]:
+        """The token BINs for cards of a region (alpha-2), its own before those of all regions."""
+        kept = dict(self.bin_regions)
+        own = tuple(each for each in self.token_bins if region in kept.get(each, ()))
+        return own + tuple(each for each in self.token_bins if each not in kept)
 
     def owns_pan(self, digits: str) -> bool:
         """Whether a card number (12 to 19 digits) belongs to this network."""

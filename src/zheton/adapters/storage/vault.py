@@ -1,6 +1,6 @@
 """The vault's database: cards, leases and the network's journal, for one group at a time."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,9 @@ from sqlalchemy import Connection, func, select, text
 from zheton.adapters.storage import vault_sqlite as sql
 from zheton.adapters.storage.audit_log import create_tables
 from zheton.adapters.storage.database import Database
+from zheton.adapters.storage.index_blocks import IndexBlocks
 from zheton.adapters.storage.vault_answers import AnswerTx
+from zheton.adapters.storage.vault_batches import standing_of
 from zheton.adapters.storage.vault_bulk import bulk, run
 from zheton.adapters.storage.vault_changes import ChangeTx
 from zheton.adapters.storage.vault_follow_up_tables import metadata
@@ -18,6 +20,7 @@ from zheton.adapters.storage.vault_follow_ups import FollowUpReads, FollowUpTx
 from zheton.adapters.storage.vault_look import TokenLook
 from zheton.adapters.storage.vault_rows import (
     journal_entry,
+    read_batch,
     read_card,
     read_counted,
     read_journalled,
@@ -35,6 +38,7 @@ from zheton.roles.network.allowance import Allowance
 from zheton.roles.tsp.state import Card, Lease
 
 _LEASES, _SEEN, _BURN, _SPEND = bulk("LEASES"), bulk("SEEN"), bulk("BURN"), bulk("SPEND")
+_TOUCH = bulk("TOUCH")
 _BIND_SHOP, _APPEND, _FINISH = bulk("BIND_SHOP"), bulk("APPEND"), bulk("FINISH")
 _OPEN_STAND_IN, _COUNT_STAND_IN = bulk("OPEN_STAND_IN"), bulk("COUNT_STAND_IN")
 _STAND_IN = bulk("STAND_IN")
@@ -66,7 +70,7 @@ _ADVISE = text(
 )
 _COUNT_BLOCKED = text(
     "SELECT count(*) FROM debit WHERE bucket = :bucket AND bin = :bin AND state = 'blocked'"
-    " AND number_index >= :first AND number_index < :first + :size"
+    " AND number_index >= :first AND number_index < :first + :size AND generation = :generation"
 )
 
 
@@ -75,9 +79,13 @@ class SqlVault(TokenLook, FollowUpReads):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # It hears, after the commit, which counters of batches have moved.
+        # It hears, after the commit, how many batches were taken, and before one of them is out.
         self.on_handed_out: Callable[[HandedOut], None] | None = None
+        # It hears, after the commit and before the numbers leave, that a batch was leased anew: no
+        # counter tells of that.
+        self.on_leased_anew: Callable[[], None] | None = None
         self._written, self._shut = False, ""
+        self._blocks = IndexBlocks(database)
         database.create(metadata)
         create_tables(database)
 
@@ -90,11 +98,11 @@ class SqlVault(TokenLook, FollowUpReads):
         if self._shut:
             raise UnreachableError(self._shut)
         with self._database.transaction() as connection:
-            tx = VaultTx(connection)
+            tx = VaultTx(connection, self._blocks)
             yield tx
         self._written = True
-        if tx.handed_out and self.on_handed_out is not None:
-            self.on_handed_out(tx.handed_out)
+        if tx.leased_anew and self.on_leased_anew is not None:
+            self.on_leased_anew()
 
     def shut(self, why: str) -> None:
         """Begin no transaction any more in this process."""
@@ -104,6 +112,16 @@ class SqlVault(TokenLook, FollowUpReads):
         """Whether a transaction was committed since this was last asked."""
         written, self._written = self._written, False
         return written
+
+    def take_block(self, token_bin: str, bucket: int, count: int, end: int) -> None:
+        """Take batch indexes for this process, in a transaction of their own."""
+        if self._shut:
+            raise UnreachableError(self._shut)
+        block = self._blocks.take(token_bin, bucket, count, end)
+        if block is not None:
+            if self.on_handed_out is not None:
+                self.on_handed_out({(token_bin, bucket): block.stop})
+            self._blocks.hold(token_bin, bucket, block)
 
     def leases(self, at: Sequence[Location]) -> Mapping[Location, Lease]:
         """The leases behind some numbers, read at one moment; unknown ones are left out."""
@@ -118,7 +136,10 @@ class SqlVault(TokenLook, FollowUpReads):
             return _seen(connection, keys)
 
     def of_number(self, at: Location) -> list[Journalled]:
-        """The debits that a number made, the newest last."""
+        """The debits that a number made in the lease that stands, the newest last.
+
+        What it did for lessees before is not told: it must not be mistaken for this one's.
+        """
         with self._database.reading() as connection:
             rows = connection.execute(
                 _OF_NUMBER, {"bucket": at.bucket, "bin": at.bin, "index": at.index}
@@ -168,9 +189,9 @@ class SqlVault(TokenLook, FollowUpReads):
     def count_unburnt(self, enrolment: str) -> int:
         """How many numbers an enrolment's batches still hold."""
         with self._database.reading() as connection:
-            tx = VaultTx(connection)
-            found = tx.enrolment(enrolment)
-            return sum(batch.left for batch in tx.batches_of(found[0])) if found else 0
+            found = VaultTx(connection, self._blocks).enrolment(enrolment)
+            rows = connection.execute(standing_of(found[0])).mappings() if found else ()
+            return sum(read_batch(row).left for row in rows)
 
     def _lines(self, condition: str, count: int, **values: Any) -> list[Journalled]:
         statement = text(
@@ -187,18 +208,31 @@ class VaultTx(TokenTx, ChangeTx, AnswerTx, FollowUpTx):
     Here are those of the network.
     """
 
-    def burn(self, admitted: Sequence[Admitted]) -> set[Location]:
+    def burn(self, admitted: Sequence[Admitted], now: datetime) -> set[Location]:
         """Set the bits that were clear, where the lease still stands; those that were set now."""
         by_batch = {(a.debit.at.bin, a.debit.at.slot.batch): a for a in admitted}
         if len(by_batch) != len(admitted):
             raise ValueError("a group burns at most one number of a batch")
         entries = [
             [a.debit.at.bucket, a.debit.at.bin, a.debit.at.slot.batch, a.generation,
-             a.debit.at.slot.mask]
+             a.debit.at.slot.mask, to_ms(now)]
             for a in admitted
         ]  # fmt: skip
         rows = run(self.connection, _BURN, entries)
         return {by_batch[row["bin"], row["batch"]].debit.at for row in rows}
+
+    def touch(self, leases: Collection[tuple[Location, int]], now: datetime) -> set[Location]:
+        """Count the dispute window of leases from now; the numbers of those that stand.
+
+        A lease is named by one of its numbers and its generation. One that is over is not among the
+        answers, whoever has its numbers now.
+        """
+        keys = {(at.bucket, at.bin, at.slot.batch, generation) for at, generation in leases}
+        if len({key[:3] for key in keys}) != len(keys):
+            raise ValueError("a group touches at most one generation of a batch")
+        rows = run(self.connection, _TOUCH, [[*key, to_ms(now)] for key in sorted(keys)])
+        stand = {(row["bin"], row["batch"]) for row in rows}
+        return {at for at, _ in leases if (at.bin, at.slot.batch) in stand}
 
     def spend(self, admitted: Sequence[Admitted], now: datetime) -> set[str]:
         """Count debits on their cards, at most one a card; the repeat keys that stay in limits."""
@@ -304,10 +338,11 @@ class VaultTx(TokenTx, ChangeTx, AnswerTx, FollowUpTx):
         self.connection.execute(_GIVE_BACK_STOOD_IN, {**named, "key": debit.repeat_key})
         self.connection.execute(_GIVE_BACK, named)
 
-    def count_blocked(self, at: Location) -> int:
-        """How many lines of a number's batch keep the place of an original that never came."""
+    def count_blocked(self, at: Location, generation: int) -> int:
+        """How many lines of a number's lease keep the place of an original that never came."""
         first = at.index - at.slot.place
         named = {"bucket": at.bucket, "bin": at.bin, "first": first, "size": BATCH_SIZE}
+        named |= {"generation": generation}
         return int(self.connection.execute(_COUNT_BLOCKED, named).scalar_one())
 
     def want_reversal(self, debit: Journalled, due: bool) -> None:

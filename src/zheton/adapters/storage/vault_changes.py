@@ -23,7 +23,7 @@ from zheton.adapters.storage.vault_rows import (
 )
 from zheton.adapters.storage.vault_tables import batch, card, card_index, device, enrolment
 from zheton.core.token.batch import BUCKETS, Batch
-from zheton.core.token.lifecycle import Actor, Cause
+from zheton.core.token.lifecycle import ENDED, Actor, Cause, batch_before
 from zheton.roles.tsp.state import By, Card, Change, Enrolment, Kind, RegisteredDevice
 
 _LIVE = ("offered", "provisioned", "active", "suspended")
@@ -161,13 +161,19 @@ class ChangeTx:
         return list(found.scalars())
 
     def change_batch(self, before: Batch, after: Batch) -> bool:
-        """Write status and holders of `after` where they are still those of `before`."""
+        """Write status and holders of `after` where they are still those of `before`.
+
+        A status that the table of transitions does not allow from there is not written.
+        """
+        allowed = (*batch_before(after.status), after.status)
+        ending = {"due_ms": 0} if after.status in ENDED else {}  # the rest begins at once
         changed = self.connection.execute(
             update(batch)
             .where(batch.c.bucket == before.bucket, batch.c.bin == before.bin)
             .where(batch.c.batch == before.batch, batch.c.generation == before.generation)
             .where(batch.c.status == before.status, batch.c.held == int(before.held))
-            .values(status=after.status, held=int(after.held))
+            .where(batch.c.status.in_(allowed))
+            .values(status=after.status, held=int(after.held), **ending)
         )
         return changed.rowcount == 1
 

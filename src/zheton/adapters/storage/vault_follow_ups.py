@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, TextClause, exists, func, or_, select
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.vault_follow_up_tables import follow_up
 from zheton.adapters.storage.vault_rows import Row, from_ms, to_ms
-from zheton.adapters.storage.vault_tables import debit
+from zheton.adapters.storage.vault_tables import batch, debit
 from zheton.core.debit import Advice, DebitState, Journalled, Location
 from zheton.core.follow_up import FollowUpKind
 from zheton.core.money import AMOUNT_MINOR_MAX, BY_NUMERIC, Money
@@ -121,14 +121,15 @@ class FollowUpTx:
         query = _of_number(original.at).where(follow_up.c.debit == original.debit)
         return self._rows(query)
 
-    def count_blocked_follow_ups(self, at: Location) -> int:
-        """How many lines of a number's batch keep the place of a message that never came."""
+    def count_blocked_follow_ups(self, at: Location, generation: int) -> int:
+        """How many lines of a number's lease keep the place of a message that never came."""
         first, columns = at.index - at.slot.place, follow_up.c
         query = select(follow_up).where(
             columns.bucket == at.bucket,
             columns.bin == at.bin,
             columns.number_index >= first,
             columns.number_index < first + BATCH_SIZE,
+            columns.generation == generation,
             columns.state == DebitState.BLOCKED.value,
         )
         return self._rows(query)
@@ -211,8 +212,15 @@ class FollowUpReads:
         return {line.repeat_key: line for line in self._all(select(follow_up).where(key.in_(keys)))}
 
     def follow_ups_of(self, at: Location) -> list[FollowUp]:
-        """The lines of a number, the newest last."""
-        return self._all(_of_number(at).order_by(follow_up.c.received_ms))
+        """The lines of a number in the lease that stands, the newest last."""
+        stands = exists().where(
+            batch.c.bucket == at.bucket,
+            batch.c.bin == at.bin,
+            batch.c.batch == at.slot.batch,
+            batch.c.generation == follow_up.c.generation,
+            batch.c.status != "free",
+        )
+        return self._all(_of_number(at).where(stands).order_by(follow_up.c.received_ms))
 
     def follow_ups_due(self, count: int) -> list[FollowUp]:
         """Lines of which an issuer has to hear, the oldest first, at most `count`.

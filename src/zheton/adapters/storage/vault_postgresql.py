@@ -39,18 +39,29 @@ JOIN card AS c ON c.bucket = b.bucket AND c.card = b.card
 LEFT JOIN online_number AS o
   ON o.bucket = b.bucket AND o.bin = b.bin AND o.number_index = j.asked_index
  AND o.generation = b.generation
+WHERE b.status <> 'free'
 """  # noqa: S608
 
-_BURN = "bucket smallint, bin text, batch bigint, generation smallint, mask bigint"
+_BURN = "bucket smallint, bin text, batch bigint, generation smallint, mask bigint, at_ms bigint"
 BURN = f"""{_held("batch", _BURN, "bucket, bin, batch")}
 UPDATE batch
-SET burnt = batch.burnt | j.mask,
+SET burnt = batch.burnt | j.mask, last_event_ms = greatest(batch.last_event_ms, j.at_ms),
+    due_ms = CASE WHEN batch.burnt | j.mask = -1 THEN 0 ELSE batch.due_ms END,
     status = CASE WHEN batch.burnt | j.mask = -1 THEN 'spent' ELSE 'active' END
 FROM j JOIN held USING (bucket, bin, batch)
 WHERE batch.bucket = j.bucket AND batch.bin = j.bin AND batch.batch = j.batch
   AND batch.generation = j.generation
   AND batch.burnt & j.mask = 0
   AND batch.status IN ('offered', 'provisioned', 'active')
+RETURNING batch.bin, batch.batch
+"""  # noqa: S608
+
+_TOUCH = "bucket smallint, bin text, batch bigint, generation smallint, at_ms bigint"
+TOUCH = f"""{_held("batch", _TOUCH, "bucket, bin, batch")}
+UPDATE batch SET last_event_ms = greatest(batch.last_event_ms, j.at_ms)
+FROM j JOIN held USING (bucket, bin, batch)
+WHERE batch.bucket = j.bucket AND batch.bin = j.bin AND batch.batch = j.batch
+  AND batch.generation = j.generation AND batch.status <> 'free'
 RETURNING batch.bin, batch.batch
 """  # noqa: S608
 

@@ -20,18 +20,29 @@ JOIN card AS c ON c.bucket = b.bucket AND c.card = b.card
 LEFT JOIN online_number AS o
   ON o.bucket = b.bucket AND o.bin = b.bin AND o.number_index = j.value ->> 0
  AND o.generation = b.generation
+WHERE b.status <> 'free'
 """
 
-# Entries: bucket, bin, batch, generation, mask. All 64 bits set make it spent
+# Entries: bucket, bin, batch, generation, mask, moment. All 64 bits set make it spent.
 BURN = """
 UPDATE batch
-SET burnt = burnt | (j.value ->> 4),
+SET burnt = burnt | (j.value ->> 4), last_event_ms = max(last_event_ms, j.value ->> 5),
+    due_ms = CASE WHEN burnt | (j.value ->> 4) = -1 THEN 0 ELSE due_ms END,
     status = CASE WHEN burnt | (j.value ->> 4) = -1 THEN 'spent' ELSE 'active' END
 FROM json_each(:entries) AS j
 WHERE batch.bucket = j.value ->> 0 AND batch.bin = j.value ->> 1 AND batch.batch = j.value ->> 2
   AND batch.generation = j.value ->> 3
   AND batch.burnt & (j.value ->> 4) = 0
   AND batch.status IN ('offered', 'provisioned', 'active')
+RETURNING batch.bin, batch.batch
+"""
+
+# Entries: bucket, bin, batch, generation, moment.
+TOUCH = """
+UPDATE batch SET last_event_ms = max(last_event_ms, j.value ->> 4)
+FROM json_each(:entries) AS j
+WHERE batch.bucket = j.value ->> 0 AND batch.bin = j.value ->> 1 AND batch.batch = j.value ->> 2
+  AND batch.generation = j.value ->> 3 AND batch.status <> 'free'
 RETURNING batch.bin, batch.batch
 """
 
@@ -117,8 +128,11 @@ JOIN debit AS d ON d.bucket = j.value ->> 0 AND d.repeat_key = j.value ->> 1
 """
 
 OF_NUMBER = """
-SELECT * FROM debit WHERE bucket = :bucket AND bin = :bin AND number_index = :index
-ORDER BY received_ms
+SELECT d.* FROM debit AS d
+JOIN batch AS b ON b.bucket = d.bucket AND b.bin = d.bin AND b.batch = d.number_index / 64
+WHERE d.bucket = :bucket AND d.bin = :bin AND d.number_index = :index
+  AND b.generation = d.generation AND b.status <> 'free'
+ORDER BY d.received_ms
 """
 
 UNTOLD = """
@@ -145,7 +159,7 @@ RETURNING repeat_key
 """
 
 # The highest index that would be handed out has to lie below the end, also the first time.
-NEXT_BATCHES = """
+TAKE_BLOCK = """
 INSERT INTO batch_counter (bucket, bin, next_ordinal)
 SELECT :bucket, :bin, :count WHERE (:count - 1) * 64 + :bucket < :end
 ON CONFLICT (bucket, bin) DO UPDATE SET next_ordinal = batch_counter.next_ordinal + :count

@@ -148,8 +148,31 @@ batch = Table(
     Column("burnt", BigInteger, nullable=False, server_default=text("0")),
     Column("given", SmallInteger, nullable=False, server_default=text("0")),
     Column("held", SmallInteger, nullable=False, server_default=text("0")),
+    # The last financial event of the lease, 0 where it has had none; and when background work has
+    # to look at the row next, which is never for a free one. They are two, so that a burn, which
+    # writes the first, changes no index.
+    Column("last_event_ms", BigInteger, nullable=False, server_default=text("0")),
+    Column("due_ms", BigInteger),
     Index("batch_of_enrolment", "bucket", "enrolment"),
     Index("batch_of_device", "device", "bucket"),
+    Index("batch_due", "bucket", "due_ms"),
+    sqlite_with_rowid=False,
+)
+
+_FREE = text("status = 'free'")
+Index("batch_free", batch.c.bucket, batch.c.bin, sqlite_where=_FREE, postgresql_where=_FREE)
+
+# A debit that its cardholder or issuer disputes; while one is open its lease is not over.
+dispute = Table(
+    "dispute",
+    metadata,
+    Column("bucket", SmallInteger, primary_key=True),
+    Column("bin", String(8), primary_key=True),
+    Column("number_index", BigInteger, primary_key=True),
+    Column("generation", SmallInteger, primary_key=True),
+    Column("debit", String(32), nullable=False),
+    Column("opened_ms", BigInteger, nullable=False),
+    Column("closed_ms", BigInteger),
     sqlite_with_rowid=False,
 )
 

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Table, delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from zheton.adapters.storage import audit_append
 from zheton.adapters.storage import vault_sqlite as sql
 from zheton.adapters.storage.interrupted import OvertakenError
+from zheton.adapters.storage.vault_batches import BatchTx
 from zheton.adapters.storage.vault_rows import (
     bucket_of,
     read_batch,
@@ -19,7 +20,6 @@ from zheton.adapters.storage.vault_rows import (
     to_ms,
 )
 from zheton.adapters.storage.vault_tables import (
-    batch,
     card,
     card_index,
     device,
@@ -30,19 +30,13 @@ from zheton.core.debit import Location
 from zheton.core.token.audit.entry import Resolution
 from zheton.core.token.batch import BUCKETS, Batch
 from zheton.core.token.domain import Limits
-from zheton.core.token.lifecycle import BatchStatus
 from zheton.roles.tsp.state import Card, Enrolment, OnlineNumber, RegisteredDevice
 
-_LIVE = ("offered", "provisioned", "active", "suspended")
-_NEXT_BATCHES, _TAKE_PLACE = text(sql.NEXT_BATCHES), text(sql.TAKE_PLACE)
+_TAKE_PLACE = text(sql.TAKE_PLACE)
 
 
-class TokenTx:
+class TokenTx(BatchTx):
     """What the token service asks of a transaction (`roles.tsp.ports.VaultTx`)."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.handed_out: dict[tuple[str, int], int] = {}  # the counters that it has moved
 
     def card_by_index(self, pan_index: bytes) -> Card | None:
         """The card of a keyed index."""
@@ -206,57 +200,6 @@ class TokenTx:
     def device_by_serial(self, serial: str) -> RegisteredDevice | None:
         """A device by the serial number of its chip."""
         return self._device(device.c.serial == serial)
-
-    def next_batches(self, token_bin: str, bucket: int, count: int, end: int) -> list[int]:
-        """`count` batch indexes of a bucket never handed out before, all below `end`."""
-        first = self.connection.execute(
-            _NEXT_BATCHES,
-            {"bin": token_bin, "bucket": bucket, "count": count, "end": end},
-        ).scalar()
-        if first is None:
-            return []
-        self.handed_out[token_bin, bucket] = first + count
-        return [(first + i) * BUCKETS + bucket for i in range(count)]
-
-    def add_batches(self, batches: Sequence[Batch]) -> None:
-        """New leases."""
-        for new in batches:
-            self._insert(
-                batch,
-                bucket=new.bucket,
-                bin=new.bin,
-                batch=new.batch,
-                generation=new.generation,
-                status=new.status,
-                card=new.card,
-                enrolment=new.enrolment,
-                device=new.device_id,
-                device_class=new.device,
-                channel=new.channel,
-                key_version=new.key_version,
-                expiry=new.expiry,
-                until_ms=to_ms(new.until),
-            )
-
-    def batches_of(self, claim: Enrolment) -> list[Batch]:
-        """The leases of an enrolment that may still pay or are suspended."""
-        rows = self.connection.execute(
-            select(batch)
-            .where(batch.c.bucket == claim.bucket, batch.c.enrolment == claim.id)
-            .where(batch.c.status.in_(_LIVE))
-        ).mappings()
-        return [read_batch(row) for row in rows]
-
-    def set_batch_status(self, batches: Sequence[Batch], status: BatchStatus) -> None:
-        """Change the status of leases that still have the status they are given with."""
-        for one in batches:
-            self.connection.execute(
-                update(batch)
-                .where(batch.c.bucket == one.bucket, batch.c.bin == one.bin)
-                .where(batch.c.batch == one.batch, batch.c.generation == one.generation)
-                .where(batch.c.status == one.status)
-                .values(status=status)
-            )
 
     def take_online_place(self, claim: Enrolment, now: datetime) -> tuple[Batch, int] | None:
         """A place never given out before in an online batch of the enrolment, if one has any."""

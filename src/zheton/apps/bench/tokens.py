@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,7 +21,7 @@ from zheton.core.token.batch import BATCH_SIZE, Batch, slot
 from zheton.core.token.domain import Channel
 from zheton.core.token.number import TokenRange
 from zheton.core.token.pan import luhn_digit
-from zheton.roles.tsp.lease import Use, lease
+from zheton.roles.tsp.lease import Use, lease, leasing
 
 NETWORK = "mastercard"
 _SHUFFLED = secrets.SystemRandom()
@@ -141,8 +142,16 @@ def keep(on: Installation, cards: int, batches: int) -> tuple[int, list[Check]]:
     scheme, now = on.schemes.named(NETWORK), on.clock.now()
     for card in issued:
         use = Use(card.device.id, card.device.device, Channel.TILL)
-        with on.vault.transaction() as tx:
-            lease(tx, on.keys, scheme, card.enrolment, use, batches, now)
+        filled = partial(
+            lease,
+            keys=on.keys,
+            scheme=scheme,
+            enrolment=card.enrolment,
+            use=use,
+            count=batches,
+            now=now,
+        )
+        leasing(on.vault, filled)
     leased = [batch for card in issued for batch in batches_of(on, card)]
     numbers = [number for batch in leased for number in _numbers_of(on, batch)]
     return sum(batch.left for batch in leased), [

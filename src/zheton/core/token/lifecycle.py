@@ -32,17 +32,27 @@ class CardStatus(StrEnum):
     DELETED = "deleted"
 
 
-_ENDED = {BatchStatus.SPENT, BatchStatus.EXPIRED, BatchStatus.DELETED}
+PAYING = (BatchStatus.OFFERED, BatchStatus.PROVISIONED, BatchStatus.ACTIVE)
+STANDING = (*PAYING, BatchStatus.SUSPENDED)
+ENDED = (BatchStatus.SPENT, BatchStatus.EXPIRED, BatchStatus.DELETED)
+# What somebody may ask for. All else comes of debits (spent) or of time (expired, resting, free),
+# and `offered` of a lease.
+ASKED_FOR = (
+    BatchStatus.PROVISIONED,
+    BatchStatus.ACTIVE,
+    BatchStatus.SUSPENDED,
+    BatchStatus.DELETED,
+)
 _BATCH: dict[BatchStatus, set[BatchStatus]] = {
     BatchStatus.OFFERED: {
         BatchStatus.PROVISIONED,
         BatchStatus.ACTIVE,
         BatchStatus.SUSPENDED,
-        *_ENDED,
+        *ENDED,
     },
-    BatchStatus.PROVISIONED: {BatchStatus.ACTIVE, BatchStatus.SUSPENDED, *_ENDED},
-    BatchStatus.ACTIVE: {BatchStatus.SUSPENDED, *_ENDED},
-    BatchStatus.SUSPENDED: {BatchStatus.ACTIVE, *_ENDED},
+    BatchStatus.PROVISIONED: {BatchStatus.ACTIVE, BatchStatus.SUSPENDED, *ENDED},
+    BatchStatus.ACTIVE: {BatchStatus.SUSPENDED, *ENDED},
+    BatchStatus.SUSPENDED: {BatchStatus.ACTIVE, BatchStatus.EXPIRED, BatchStatus.DELETED},
     BatchStatus.SPENT: {BatchStatus.RESTING},
     BatchStatus.EXPIRED: {BatchStatus.RESTING},
     BatchStatus.DELETED: {BatchStatus.RESTING},
@@ -55,13 +65,21 @@ _CARD: dict[CardStatus, set[CardStatus]] = {
     CardStatus.SUSPENDED: {CardStatus.ACTIVE, CardStatus.DELETED},
     CardStatus.DELETED: set(),
 }
-PAYING = (BatchStatus.OFFERED, BatchStatus.PROVISIONED, BatchStatus.ACTIVE)
 
 
 def batch_may(before: BatchStatus, after: BatchStatus) -> None:
     """Pass if a batch may go from `before` to `after`; else ConflictError."""
     if after not in _BATCH[before]:
         raise ConflictError(f"A batch that is {before} can't become {after}.")
+
+
+def batch_before(after: BatchStatus) -> tuple[BatchStatus, ...]:
+    """The statuses from which a batch may become `after`: what a conditional update asks for.
+
+    >>> [str(status) for status in batch_before(BatchStatus.FREE)]
+    ['resting']
+    """
+    return tuple(before for before, allowed in _BATCH.items() if after in allowed)
 
 
 def card_may(before: CardStatus, after: CardStatus) -> None:

@@ -56,6 +56,7 @@ def complete(on: Switch, group: Sequence[Answered], now: datetime) -> list[Messa
     lines = [_outcome(on, answered) for answered in group]
     with on.journal.transaction() as tx:
         finished = tx.finish(lines)
+        tx.touch([(d.at, d.generation) for d in lines if d.debit in finished], now)
         undecided = {
             line.debit: answered
             for answered, line in zip(group, lines, strict=True)
@@ -85,6 +86,7 @@ def abandon(on: Switch, count: int, before: datetime, *, own: bool = False) -> i
     lines = [_timed_out(line) for line in on.journal.pending(count, before, mark)]
     with on.journal.transaction() as tx:
         finished = tx.finish(lines)
+        tx.touch([(d.at, d.generation) for d in lines if d.debit in finished], before)
         _give_up(tx, [(line, True) for line in lines if line.debit in finished])
     return len(lines)
 

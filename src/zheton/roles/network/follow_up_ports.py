@@ -1,6 +1,6 @@
 """What follow-ups need of the journal; their debit's row decides, by its sums, one at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -10,6 +10,16 @@ from zheton.roles.network.follow_up_line import FollowUp
 
 class FollowUpTx(Protocol):
     """Single operations inside one transaction; each change stands under the condition it names."""
+
+    def touch(self, leases: Collection[tuple[Location, int]], now: datetime) -> set[Location]:
+        """Count the dispute window of leases from now; the numbers of those that stand.
+
+        A lease is named by a number and its generation. Whatever happens to a debit after its burn
+        is a financial event and calls this in its own transaction: outcome, late answer, stand-in,
+        increment, completion, reversal, refund, clearing. What names a debit whose number is not
+        among the answers comes too late: its batch is free, or somebody else's by now. It is
+        refused (NO_ORIGINAL) and leaves nothing.
+        """
 
     def add_follow_up(self, line: FollowUp) -> bool:
         """A new line; whether its repeat key was not there before."""
@@ -26,8 +36,8 @@ class FollowUpTx(Protocol):
     def count_follow_ups(self, original: Journalled) -> int:
         """How many lines name a debit."""
 
-    def count_blocked_follow_ups(self, at: Location) -> int:
-        """How many lines of a number's batch keep the place of a message that never came."""
+    def count_blocked_follow_ups(self, at: Location, generation: int) -> int:
+        """How many lines of a number's lease keep the place of a message that never came."""
 
     def begin(self, line: FollowUp) -> bool:
         """Take an approved debit for one increment or refund that is in its scope; whether it is.
@@ -73,7 +83,7 @@ class FollowUps(Protocol):
         """The lines of (bucket, repeat key), by repeat key."""
 
     def follow_ups_of(self, at: Location) -> list[FollowUp]:
-        """The lines of a number, the newest last."""
+        """The lines of a number in the lease that stands, the newest last."""
 
     def follow_ups_due(self, count: int) -> list[FollowUp]:
         """Lines of which an issuer has to hear, but none before it has heard of its debit."""

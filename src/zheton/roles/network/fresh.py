@@ -36,6 +36,13 @@ def refuse_stale(debit: Debit, now: datetime) -> Decline | None:
     return None
 
 
+def is_of_this_day(transmitted: str, now: datetime) -> bool:
+    """Whether a debit sent at that time (DE7) may still come now: a day later it is refused."""
+    moment = now.astimezone(UTC)
+    sent = transmitted_at(transmitted, moment)
+    return sent is not None and abs(sent - moment) <= DAY
+
+
 def transmitted_at(transmitted: str, now: datetime) -> datetime | None:
     """The moment nearest to `now` that DE7 (MMDDhhmmss, UTC) may mean; None where it means none.
 

@@ -28,11 +28,8 @@ class Tokens(Protocol):
     def locate(self, number: str) -> Location | None:
         """Where a number lies, if it lies in any token range."""
 
-    def leased(self, at: Location) -> bool:
-        """Whether a number is or was leased to a card."""
-
     def lease_of(self, at: Location) -> tuple[int, str] | None:
-        """The generation of a number's lease and its expiry (YYMM)."""
+        """The generation of a number's lease, resting ones too, and its expiry (YYMM)."""
 
     def examine(self, debits: Sequence[Debit], now: datetime) -> list[Admitted | Decline]:
         """One verdict a debit, in order."""
@@ -57,7 +54,7 @@ class Entropy(Protocol):
 class JournalTx(FollowUpTx, Protocol):
     """Single operations inside one transaction of the vault's database."""
 
-    def burn(self, admitted: Sequence[Admitted]) -> set[Location]:
+    def burn(self, admitted: Sequence[Admitted], now: datetime) -> set[Location]:
         """Set the bits that were clear, where the lease still stands; those that were set now."""
 
     def spend(self, admitted: Sequence[Admitted], now: datetime) -> set[str]:
@@ -103,8 +100,8 @@ class JournalTx(FollowUpTx, Protocol):
         Nor towards the allowance of its day, if it was approved in stand-in.
         """
 
-    def count_blocked(self, at: Location) -> int:
-        """How many lines of a number's batch keep the place of an original that never came."""
+    def count_blocked(self, at: Location, generation: int) -> int:
+        """How many lines of a number's lease keep the place of an original that never came."""
 
     def want_reversal(self, debit: Journalled, due: bool) -> None:
         """Note that the issuer must hear of a reversal, or that it has."""
@@ -126,7 +123,7 @@ class Journal(FollowUps, Protocol):
         """As in a transaction, but only reading."""
 
     def of_number(self, at: Location) -> list[Journalled]:
-        """The debits that a number made, the newest last."""
+        """The debits that a number made in the lease that stands, the newest last."""
 
     def reversals_due(self, count: int) -> list[Journalled]:
         """Debits whose issuer has to hear of their reversal, the oldest first."""

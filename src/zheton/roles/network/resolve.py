@@ -11,6 +11,8 @@ from zheton.roles.network.clear import ResolvedCard
 from zheton.roles.network.opening import opening
 from zheton.roles.network.state import Switch
 
+_NO_ORIGINAL = Decline(Reason.NO_ORIGINAL, "No approved debit of this number is its original.")
+
 
 def resolve(
     on: Switch, presentment: Presentment, issuer: str, now: datetime
@@ -18,6 +20,8 @@ def resolve(
     """The card behind a presentment of an approved debit: same number, acquirer and reference.
 
     A purchase may not ask for more than is held, nor a refund for more than was allowed of it.
+    Debits of the lease that stands alone are looked at, and its dispute window counts from here;
+    one that is over has no originals, whoever has the number by now.
     """
     at = on.tokens.locate(presentment.number)
     if at is None:
@@ -28,7 +32,7 @@ def resolve(
         (line for line in on.journal.of_number(at) if _is_original(line, presentment)), None
     )
     if original is None:
-        return Decline(Reason.NO_ORIGINAL, "No approved debit of this number is its original.")
+        return _NO_ORIGINAL
     if original.preauthorised and not original.completed:
         return Decline(Reason.SCOPE, "A preauthorisation is completed before it is presented.")
     if (
@@ -36,6 +40,8 @@ def resolve(
         or presentment.amount.minor > original.held_minor
     ):
         return Decline(Reason.AMOUNT_LIMIT, "More is presented than was approved.")
+    if not _stands(on, at, original.generation, now):
+        return _NO_ORIGINAL
     card = on.tokens.reveal_card(opening(on, original, Purpose.CLEARING, now))
     return ResolvedCard(card.pan.reveal(), card.expiry, issuer, original.par)
 
@@ -55,10 +61,18 @@ def _refund(
         return Decline(Reason.NO_ORIGINAL, "No refund of this number was allowed so.")
     if presentment.amount != line.amount:
         return Decline(Reason.AMOUNT_LIMIT, "Another amount is presented than was allowed.")
+    if not _stands(on, at, line.generation, now):
+        return _NO_ORIGINAL
     card = on.tokens.reveal_card(
         Resolution(unix_ms(now), on.who, Purpose.CLEARING, line.id, line.card, at.bin, at.index)
     )
     return ResolvedCard(card.pan.reveal(), card.expiry, issuer, line.par)
+
+
+def _stands(on: Switch, at: Location, generation: int, now: datetime) -> bool:
+    """Whether a lease is not over; its dispute window counts from now."""
+    with on.journal.transaction() as tx:
+        return bool(tx.touch([(at, generation)], now))
 
 
 def _is_original(line: Journalled, presentment: Presentment) -> bool:

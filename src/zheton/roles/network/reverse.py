@@ -1,10 +1,12 @@
 """A reversal (0400): undoes a debit once; one that comes before its original blocks it for good.
 
 No reversal ever clears a burnt bit: the number stays spent. What the debit counted towards its
-card's limits of the day is given back. A line is kept for numbers that are leased alone, and for
-no more of them than a batch could need, or anybody could fill the journal.
+card's limits of the day is given back. A line is kept for numbers that are leased alone, while the
+original could still come, and for no more of them than a batch could need, or anybody could fill
+the journal.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from zheton.core import money
@@ -16,6 +18,7 @@ from zheton.core.iso8583.message import Message
 from zheton.core.money import Money
 from zheton.core.token.batch import BATCH_SIZE
 from zheton.roles.network.answer import answer
+from zheton.roles.network.fresh import is_of_this_day
 from zheton.roles.network.ports import JournalTx
 from zheton.roles.network.read import repeat_key
 from zheton.roles.network.state import Switch
@@ -32,17 +35,18 @@ def reverse(on: Switch, request: Message, now: datetime) -> Message:
     if missing or at is None:
         reason = Reason.FORMAT if missing else Reason.UNKNOWN_NUMBER
         return answer(request, RESPONSE_CODE[reason])
+    lease = on.tokens.lease_of(at)
+    if lease is None:
+        return answer(request, RESPONSE_CODE[Reason.UNKNOWN_NUMBER])
     try:
         original = decode_original(request.text(90))
-        blocked = _blocked(on, request, original, at, now)
+        blocked = replace(_blocked(on, request, original, at, now), generation=lease[0])
     except ZhetonError:
         return answer(request, RESPONSE_CODE[Reason.FORMAT])
     if original.acquirer != request.text(32).lstrip("0"):
         return answer(request, RESPONSE_CODE[Reason.NO_ORIGINAL])
-    if not on.tokens.leased(at):
-        return answer(request, RESPONSE_CODE[Reason.UNKNOWN_NUMBER])
     with on.journal.transaction() as tx:
-        against = _undone_or_blocked(tx, blocked)
+        against = _undone_or_blocked(tx, blocked, now)
     return answer(request, ACCEPTED if against is None else RESPONSE_CODE[against])
 
 
@@ -58,15 +62,21 @@ def original_key(on: Switch, request: Message) -> tuple[int, str] | None:
     return at.bucket, repeat_key(request, original.stan, original.transmitted, at)
 
 
-def _undone_or_blocked(tx: JournalTx, blocked: Journalled) -> Reason | None:
+def _undone_or_blocked(tx: JournalTx, blocked: Journalled, now: datetime) -> Reason | None:
     """Undo the original, or keep its place; why neither was done."""
-    if tx.count_blocked(blocked.at) < BLOCKED_MAX and blocked.repeat_key in tx.append([blocked]):
+    may_come = is_of_this_day(blocked.transmitted, now)
+    if (
+        may_come
+        and tx.count_blocked(blocked.at, blocked.generation) < BLOCKED_MAX
+        and blocked.repeat_key in tx.append([blocked])
+    ):
         return None
     line = tx.seen([(blocked.at.bucket, blocked.repeat_key)]).get(blocked.repeat_key)
-    if line is None:
-        return Reason.OVERLOADED  # not undone, so the acquirer repeats it
+    if line is None:  # what is not undone, and may come, the acquirer has to repeat
+        return Reason.OVERLOADED if may_come else Reason.NO_ORIGINAL
     against = _against(line, blocked)
     if against is None and tx.undo(line):
+        tx.touch([(line.at, line.generation)], now)
         give_all_back(tx, line)
     return against
 
@@ -80,7 +90,8 @@ def give_all_back(tx: JournalTx, line: Journalled) -> None:
 
 def _against(line: Journalled, reversal: Journalled) -> Reason | None:
     """Why a reversal does not belong to the debit that it names: another shop, sale or amount."""
-    if (line.place.merchant, line.retrieval_reference) != (
+    if (line.generation, line.place.merchant, line.retrieval_reference) != (
+        reversal.generation,
         reversal.place.merchant,
         reversal.retrieval_reference,
     ):

@@ -57,7 +57,7 @@ _LOST = Lost(Decline(Reason.REPLAY, "This number has been used: it pays once."))
 def take(on: Switch, group: Sequence[Admitted], now: datetime) -> list[Outcome]:
     """The outcome of each debit, in order; no two of them may be of one card."""
     with on.journal.transaction() as tx:
-        burnt = tx.burn(group)
+        burnt = tx.burn(group, now)
         won = [admitted for admitted in group if admitted.debit.at in burnt]
         judged = _judged(on, tx, won, now)
         opened = [each.line for each in judged.values() if isinstance(each, Taken)]

@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from zheton.core.errors import ConflictError, EncodeError, ZhetonError
+from zheton.roles.tsp.lease import leasing
 from zheton.roles.tsp.ports import Vault, VaultTx
 from zheton.roles.tsp.state import Once
 
@@ -26,14 +27,19 @@ def at_once(
 ) -> tuple[str, bool]:
     """The answer of work that needs one transaction, and whether it was kept from before.
 
+    The work may lease (`leasing`), and is then done again where the transaction left nothing.
+
     EncodeError where the key came with another request, ConflictError where it is under way.
     """
-    with vault.transaction() as tx:
+
+    def together(tx: VaultTx) -> tuple[str, bool]:
         if once is not None and not tx.claim_answer(once, now):
             return _kept(tx, once), True
         answer = work(tx)
         _keeping(once, now)(tx, answer)
         return answer, False
+
+    return leasing(vault, together)
 
 
 def in_steps(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from zheton.core.debit import Location
@@ -23,6 +23,7 @@ from zheton.roles.tsp.state import (
     Lease,
     OnlineNumber,
     RegisteredDevice,
+    Terms,
 )
 from zheton.roles.tsp.view import Search, TokenView
 
@@ -140,8 +141,18 @@ class VaultTx(ChangeTx, AnswerTx, Protocol):
     def device_by_serial(self, serial: str) -> RegisteredDevice | None:
         """A device by the serial number of its chip."""
 
-    def next_batches(self, token_bin: str, bucket: int, count: int, end: int) -> list[int]:
-        """`count` batch indexes of a bucket never handed out before, all below `end`."""
+    def hand_out(self, token_bin: str, bucket: int, count: int) -> list[int] | None:
+        """`count` batch indexes never handed out before; None where a block has to be taken first.
+
+        Fewer, or none, where the BIN has no others in this bucket.
+        """
+
+    def lease_free(self, terms: Terms, count: int) -> list[Batch]:
+        """At most `count` free batches leased anew, each as its next generation.
+
+        Only those whose last expiry lies before the new one, whose key version is older, and that
+        have a generation left.
+        """
 
     def add_batches(self, batches: Sequence[Batch]) -> None:
         """New leases."""
@@ -150,7 +161,20 @@ class VaultTx(ChangeTx, AnswerTx, Protocol):
         """The leases of an enrolment that may still pay or are suspended."""
 
     def set_batch_status(self, batches: Sequence[Batch], status: BatchStatus) -> None:
-        """Change the status of leases that still have the status they are given with."""
+        """Change the status of leases to one that somebody may ask for (`ASKED_FOR`).
+
+        ConflictError, and the transaction is void, where the table of transitions does not lead
+        there from what a lease is now, or where it is another generation's by now.
+        """
+
+    def expire(self, bucket: int, now: datetime, count: int) -> int:
+        """End at most `count` leases whose date has passed; how many."""
+
+    def rest(self, bucket: int, now: datetime, window: timedelta, count: int) -> int:
+        """Lay at most `count` ended batches to rest; how many."""
+
+    def free(self, bucket: int, now: datetime, window: timedelta, count: int) -> int:
+        """Free at most `count` batches that have rested for the window; how many were looked at."""
 
     def card(self, card: str) -> Card | None:
         """A card by its id, which begins with its bucket."""
@@ -170,6 +194,9 @@ class Vault(Protocol):
 
     def transaction(self) -> AbstractContextManager[VaultTx]:
         """A transaction, committed when the block ends without an exception."""
+
+    def take_block(self, token_bin: str, bucket: int, count: int, end: int) -> None:
+        """Take batch indexes for this process to hand out, durably; outside of any transaction."""
 
     def cards_after(self, bucket: int, after: str, count: int) -> list[Card]:
         """At most `count` cards of a bucket, in the order of their ids, those after `after`."""

@@ -44,7 +44,7 @@ from zheton.roles.tsp.desk import TokenDesk
 from zheton.roles.tsp.examine import SEQUENCE
 from zheton.roles.tsp.history import of_batch
 from zheton.roles.tsp.identify import APPROVED, tokenisation
-from zheton.roles.tsp.lease import Use, lease
+from zheton.roles.tsp.lease import Use, lease, leasing
 from zheton.roles.tsp.ports import Keys, VaultTx
 from zheton.roles.tsp.standing import own_device, standing
 from zheton.roles.tsp.state import By, Card, Enrolment, RegisteredDevice
@@ -94,15 +94,14 @@ def provision(
 
     The leases are committed before the package exists. What refuses is what refuses `replenish`.
     """
-    with on.vault.transaction() as tx:
-        supply = replenish(tx, on, enrolment_id, device_id, batches, now)
+    supply = leasing(on.vault, lambda tx: replenish(tx, on, enrolment_id, device_id, batches, now))
     return supply if isinstance(supply, Decline) else package(on, supply, counter, now)
 
 
 def replenish(
     tx: VaultTx, on: TokenDesk, enrolment_id: str, device_id: str, batches: int, now: datetime
 ) -> Supply | Decline:
-    """`batches` batches for a device, leased.
+    """`batches` batches for a device, or as many as there are, leased; called in `leasing`.
 
     Batches that were offered to this device and never confirmed come again before new ones are
     leased, so a package that was lost costs no numbers; a chip skips those that it has. A chip that
@@ -128,7 +127,7 @@ def replenish(
     scheme = on.rules.schemes.named(card.network)
     use = Use(device.id, device.device, Channel.TILL)
     count = min(max(batches, 1), BATCHES_MAX)
-    offered = [b for b in _offered(tx, enrolment) if _still_good(b, device.id, now)]
+    offered = [b for b in _offered(tx.batches_of(enrolment)) if _still_good(b, device.id, now)]
     leased = offered[:count]
     if len(leased) < count:
         leased += lease(tx, on.keys, scheme, enrolment, use, count - len(leased), now)
@@ -168,7 +167,7 @@ def provisioned(on: TokenDesk, enrolment_id: str, now: datetime) -> None:
         if found is None:
             raise NotFoundError("There is no such card; enrol it first.")
         enrolment, card = found
-        offered = _offered(tx, enrolment)
+        offered = _offered(tx.held_batches(enrolment))
         tx.set_batch_status(offered, BatchStatus.PROVISIONED)
         by = By(Actor.WALLET, Cause.REPLENISHED, enrolment.requestor)
         confirmed = [replace(each, status=BatchStatus.PROVISIONED) for each in offered]
@@ -192,11 +191,11 @@ def _tell_issuer(on: TokenDesk, enrolment: Enrolment, card: Card, now: datetime)
             tx.change_enrolment(enrolment, replace(enrolment, issuer_told=True), now)
 
 
-def _offered(tx: VaultTx, enrolment: Enrolment) -> list[Batch]:
+def _offered(batches: Sequence[Batch]) -> list[Batch]:
     """The batches on their way to a device, the oldest first."""
     offered = [
         batch
-        for batch in tx.batches_of(enrolment)
+        for batch in batches
         if batch.status is BatchStatus.OFFERED and batch.channel is Channel.TILL
     ]
     return sorted(offered, key=lambda batch: (batch.until, batch.bin, batch.batch))

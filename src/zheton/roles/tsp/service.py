@@ -36,10 +36,6 @@ class TokenService:
                     return None if index is None else Location(token_bin, index)
         return None
 
-    def leased(self, at: Location) -> bool:
-        """Whether a number is or was leased to a card."""
-        return at in self.vault.leases([at])
-
     def lease_of(self, at: Location) -> tuple[int, str] | None:
         """The generation of a number's lease and its expiry (YYMM)."""
         lease = self.vault.leases([at]).get(at)

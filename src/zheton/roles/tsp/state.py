@@ -8,8 +8,8 @@ from enum import StrEnum
 from zheton.core.policy.compiled import Policy
 from zheton.core.scheme import Schemes
 from zheton.core.token.batch import Batch
-from zheton.core.token.domain import Device, Limits
-from zheton.core.token.lifecycle import Actor, CardStatus, Cause, Hold
+from zheton.core.token.domain import Channel, Device, Limits
+from zheton.core.token.lifecycle import Actor, BatchStatus, CardStatus, Cause, Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +151,39 @@ class OnlineNumber:
     expires_at: datetime
     merchant: str  # "" until the first to present it
     codes_tried: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a batch of one BIN and bucket is leased for, to whom, and until when."""
+
+    bin: str
+    bucket: int
+    card: str
+    enrolment: str
+    device_id: str
+    device: Device
+    channel: Channel
+    key_version: int
+    expiry: str  # YYMM
+    until: datetime
+
+    def fresh(self, index: int) -> Batch:
+        """The first lease of a batch under these terms."""
+        return Batch(
+            bin=self.bin,
+            batch=index,
+            generation=0,
+            status=BatchStatus.OFFERED,
+            card=self.card,
+            enrolment=self.enrolment,
+            device_id=self.device_id,
+            device=self.device,
+            channel=self.channel,
+            key_version=self.key_version,
+            expiry=self.expiry,
+            until=self.until,
+        )
 
 
 @dataclass(frozen=True, slots=True)

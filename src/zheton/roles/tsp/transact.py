@@ -18,7 +18,7 @@ from zheton.core.token.domain import Channel
 from zheton.roles.tsp.desk import TokenDesk
 from zheton.roles.tsp.dynamic_code import dynamic_code
 from zheton.roles.tsp.examine import SEQUENCE
-from zheton.roles.tsp.lease import Use, lease
+from zheton.roles.tsp.lease import Use, lease, leasing
 from zheton.roles.tsp.ports import VaultTx
 from zheton.roles.tsp.standing import own_device, standing
 from zheton.roles.tsp.state import OnlineNumber
@@ -68,8 +68,9 @@ def transact(
     where the enrolment is not there or not active.
     """
     purchase = Purchase(limit, merchant, minutes)
-    with on.vault.transaction() as tx:
-        return online_number(tx, on, enrolment_id, device_id, purchase, now)
+    return leasing(
+        on.vault, lambda tx: online_number(tx, on, enrolment_id, device_id, purchase, now)
+    )
 
 
 def online_number(
@@ -80,7 +81,7 @@ def online_number(
     purchase: Purchase,
     now: datetime,
 ) -> SealedCredential | Decline:
-    """`transact` inside a transaction; whoever gets the number out must have committed it."""
+    """`transact` in a transaction of `leasing`; whoever gets the number out has committed it."""
     enrolment, card = standing(tx, enrolment_id)
     device = own_device(tx, enrolment, device_id)
     if isinstance(device, Decline):

@@ -13,7 +13,7 @@ BATCH = """
 offered: provisioned active suspended spent expired deleted
 provisioned: active suspended spent expired deleted
 active: suspended spent expired deleted
-suspended: active spent expired deleted
+suspended: active expired deleted
 spent: resting
 expired: resting
 deleted: resting

@@ -20,7 +20,7 @@ from zheton.adapters.keys.vault_keys import VaultKeys
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.vault import SqlVault
 from zheton.core.country import country
-from zheton.core.debit import Admitted, Debit
+from zheton.core.debit import Admitted, CardBehind, Debit
 from zheton.core.decline import Decline
 from zheton.core.emv import tags, tlv
 from zheton.core.emv.cryptogram import application_cryptogram, cryptogram_input
@@ -37,13 +37,13 @@ from zheton.core.scheme import Scheme
 from zheton.core.token.audit.entry import Purpose, Resolution, unix_ms
 from zheton.core.token.batch import Batch, application_transaction_counter
 from zheton.core.token.domain import Channel, Device, Limits
-from zheton.core.token.lifecycle import Actor, Cause, Verb
+from zheton.core.token.lifecycle import Actor, BatchStatus, Cause, Verb
 from zheton.core.token.pan import Pan, luhn_digit
 from zheton.roles.network.read import read_debit
 from zheton.roles.network.state import Switch
 from zheton.roles.tsp.desk import TokenDesk
 from zheton.roles.tsp.examine import SEQUENCE, examine
-from zheton.roles.tsp.lease import Use, lease
+from zheton.roles.tsp.lease import Use, lease, leasing
 from zheton.roles.tsp.service import TokenService
 from zheton.roles.tsp.state import By, Card, Enrolment, RegisteredDevice, Rules
 from zheton.roles.tsp.suspend import change_token
@@ -171,9 +171,10 @@ class VaultBench:
     ) -> Batch:
         """A batch of a card."""
         enrolment, _ = self.enrolled(scheme, serial)
-        with self.vault.transaction() as tx:
-            use = Use(BAND.id, BAND.device, channel)
-            return lease(tx, self.keys, SCHEMES.named(scheme), enrolment, use, 1, now)[0]
+        network, use = self.rules.schemes.named(scheme), Use(BAND.id, BAND.device, channel)
+        return leasing(
+            self.vault, lambda tx: lease(tx, self.keys, network, enrolment, use, 1, now)
+        )[0]
 
     def online(
         self, limit: str = "1000", merchant: str = "", serial: int = 1, minutes: int = 10
@@ -312,6 +313,32 @@ class VaultBench:
         """The verdicts on messages that are in order."""
         debits = [self.read(message) for message in messages]
         return examine(debits, self.keys, self.vault, rules or self.rules, now)
+
+    def card_behind(self, batch: Batch) -> CardBehind:
+        """The card of a batch as a debit knows it, whatever the batch's status."""
+        with self.vault.transaction() as tx:
+            card = tx.card(batch.card)
+        assert card is not None
+        return CardBehind(
+            card.id,
+            card.bucket,
+            card.par,
+            card.network,
+            card.limits,
+            card.expiry,
+            card.sealed_pan,
+            card.pan_key_version,
+        )
+
+    def set_status(self, batch: Batch, status: BatchStatus) -> None:
+        """Put a batch where a test wants it, whatever the table of transitions says."""
+        named = {"status": status, "bucket": batch.bucket, "bin": batch.bin, "batch": batch.batch}
+        change = (
+            "UPDATE batch SET status = :status"
+            " WHERE bucket = :bucket AND bin = :bin AND batch = :batch"
+        )
+        with self.database.transaction() as connection:
+            connection.execute(text(change), named)
 
     def burnt(self, batch: Batch) -> int:
         """The burn map of a batch as another connection sees it."""

@@ -44,7 +44,7 @@ def refused(bench: VaultBench, message: Message, now: datetime = NOW) -> tuple[R
 def burn(bench: VaultBench, message: Message) -> None:
     verdict = admitted(bench, message)
     with bench.vault.transaction() as tx:
-        assert tx.burn([verdict])
+        assert tx.burn([verdict], NOW)
 
 
 @pytest.mark.parametrize("scheme", ["mastercard", "unionpay"])
@@ -101,10 +101,11 @@ def test_an_enrolment_takes_its_numbers_along(bench: VaultBench) -> None:
 def test_only_a_batch_that_is_out_pays(bench: VaultBench, status: BatchStatus) -> None:
     batch = bench.leased()
     message = bench.at_till(batch)
-    with bench.vault.transaction() as tx:
-        tx.set_batch_status([batch], status)
+    bench.set_status(batch, status)
     if status in (BatchStatus.OFFERED, BatchStatus.PROVISIONED, BatchStatus.ACTIVE):
         assert admitted(bench, message).refusal is None
+    elif status is BatchStatus.FREE:  # nobody's any more: as if it had never been leased
+        assert declined(bench, message) is Reason.UNKNOWN_NUMBER
     else:
         assert declined(bench, message) is Reason.SUSPENDED
 

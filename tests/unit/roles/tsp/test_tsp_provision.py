@@ -113,7 +113,7 @@ def test_a_batch_that_has_paid_is_not_offered_again(bench: VaultBench) -> None:
     (verdict,) = bench.examine(bench.at_till(batch))
     assert isinstance(verdict, Admitted)
     with bench.vault.transaction() as tx:
-        tx.burn([verdict])
+        tx.burn([verdict], NOW)
     package(bench, enrolment, counter=2)
     assert len(batches(bench, enrolment)) == 2
 

@@ -31,6 +31,7 @@ _REVERSED = Decline(Reason.REVERSED, "This message has been taken back.")
 _LIMIT = Decline(
     Reason.DAY_AMOUNT, "The card's limits do not let the debit rise today.", "card.dayMinor"
 )
+_OVER = Decline(Reason.NO_ORIGINAL, "The lease of the number is over, and so is its debit.")
 _MANY = Decline(Reason.SCOPE, f"No more than {FOLLOW_UPS_MAX} messages may name one debit.")
 
 FollowUpStep = Answer | ForwardFollowUp | Wait
@@ -92,6 +93,9 @@ def _taken(tx: FollowUpTx, fit: _Fit, now: datetime) -> FollowUp | Decline:
     if not tx.add_follow_up(line):
         known = tx.follow_up(line.at, line.repeat_key)
         return BUSY if known is None else known
+    if not tx.touch([(line.at, line.generation)], now):
+        tx.drop_follow_up(line)
+        return _OVER
     if line.kind in _ASKED_OF_ISSUER:
         return _begun(tx, fit, now)
     changed = tx.complete(line) if line.kind is FollowUpKind.COMPLETION else tx.lower(line)

@@ -40,21 +40,24 @@ def reverse_follow_up(on: Switch, request: Message, now: datetime) -> Message:
         return answer(request, RESPONSE_CODE[Reason.FORMAT])
     if (original.acquirer, original.mti) != (request.text(32).lstrip("0"), MTI[kind]):
         return answer(request, RESPONSE_CODE[Reason.NO_ORIGINAL])
-    if not on.tokens.leased(at):
+    lease = on.tokens.lease_of(at)
+    if lease is None:
         return answer(request, RESPONSE_CODE[Reason.UNKNOWN_NUMBER])
     with on.journal.transaction() as tx:
-        against = _undone_or_blocked(tx, blocked)
+        against = _undone_or_blocked(tx, replace(blocked, generation=lease[0]), now)
     return answer(request, ACCEPTED if against is None else RESPONSE_CODE[against])
 
 
-def _undone_or_blocked(tx: JournalTx, blocked: FollowUp) -> Reason | None:
+def _undone_or_blocked(tx: JournalTx, blocked: FollowUp, now: datetime) -> Reason | None:
     """Undo the follow-up, or keep its place; why neither was done."""
-    if tx.count_blocked_follow_ups(blocked.at) < BLOCKED_MAX and tx.add_follow_up(blocked):
+    places = tx.count_blocked_follow_ups(blocked.at, blocked.generation)
+    if places < BLOCKED_MAX and tx.add_follow_up(blocked):
         return None
     line = tx.follow_up(blocked.at, blocked.repeat_key)
     if line is None:
         return Reason.OVERLOADED  # not undone, so the acquirer repeats it
-    if (line.kind, line.merchant, line.retrieval_reference) != (
+    if (line.generation, line.kind, line.merchant, line.retrieval_reference) != (
+        blocked.generation,
         blocked.kind,
         blocked.merchant,
         blocked.retrieval_reference,
@@ -62,6 +65,7 @@ def _undone_or_blocked(tx: JournalTx, blocked: FollowUp) -> Reason | None:
         return Reason.NO_ORIGINAL
     if line.amount != blocked.amount:
         return Reason.FORMAT
+    tx.touch([(line.at, line.generation)], now)
     if line.state is DebitState.PENDING:
         return _stopped(tx, line)
     return _undone(tx, line) if line.state is DebitState.APPROVED else None

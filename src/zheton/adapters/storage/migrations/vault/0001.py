@@ -28,8 +28,19 @@ def upgrade() -> None:
         sa.Column("burnt", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("given", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("held", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("last_event_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("due_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("bucket", "bin", "batch"),
         sqlite_with_rowid=False,
+    )
+    op.create_index("batch_due", "batch", ["bucket", "due_ms"], unique=False)
+    op.create_index(
+        "batch_free",
+        "batch",
+        ["bucket", "bin"],
+        unique=False,
+        sqlite_where=sa.text("status = 'free'"),
+        postgresql_where=sa.text("status = 'free'"),
     )
     op.create_index("batch_of_device", "batch", ["device", "bucket"], unique=False)
     op.create_index("batch_of_enrolment", "batch", ["bucket", "enrolment"], unique=False)
@@ -195,6 +206,18 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("NOT settled"),
         postgresql_where=sa.text("NOT settled"),
+    )
+    op.create_table(
+        "dispute",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("bin", sa.String(length=8), nullable=False),
+        sa.Column("number_index", sa.BigInteger(), nullable=False),
+        sa.Column("generation", sa.SmallInteger(), nullable=False),
+        sa.Column("debit", sa.String(length=32), nullable=False),
+        sa.Column("opened_ms", sa.BigInteger(), nullable=False),
+        sa.Column("closed_ms", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("bucket", "bin", "number_index", "generation"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "enrolment",
@@ -386,6 +409,7 @@ def downgrade() -> None:
     op.drop_index("enrolment_of_chip", table_name="enrolment")
     op.drop_index("enrolment_of_card", table_name="enrolment")
     op.drop_table("enrolment")
+    op.drop_table("dispute")
     op.drop_index(
         "device_settling",
         table_name="device",
@@ -432,5 +456,12 @@ def downgrade() -> None:
     op.drop_table("batch_counter")
     op.drop_index("batch_of_enrolment", table_name="batch")
     op.drop_index("batch_of_device", table_name="batch")
+    op.drop_index(
+        "batch_free",
+        table_name="batch",
+        sqlite_where=sa.text("status = 'free'"),
+        postgresql_where=sa.text("status = 'free'"),
+    )
+    op.drop_index("batch_due", table_name="batch")
     op.drop_table("batch")
     # ### end Alembic commands ###
