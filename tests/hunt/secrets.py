@@ -18,19 +18,21 @@ from zheton.core.token.batch import BATCH_SIZE, application_transaction_counter
 from zheton.core.token.domain import Channel
 from zheton.roles.tsp.examine import SEQUENCE
 
+MISPLACED = "card number sent to the token service in the clear"
 CARD, SPILLED, HOLDER = "card number", "spilled card number", "cardholder's name"
 NUMBER, ONLINE_NUMBER, SESSION_KEY = "one-time number", "online number", "session key"
 VAULT_KEY, CHIP_KEY, PASSPHRASE = "vault's key", "chip's key", "passphrase"
 ISSUER_KEY = "issuer's index key"
 
 
-def of_cards(canaries: Iterable[Canary], spilled: Canary) -> Iterator[Needle]:
+def of_cards(canaries: Iterable[Canary], spilled: Canary, misplaced: Canary) -> Iterator[Needle]:
     """Card numbers, right and mistyped, and the names on them."""
     for canary in canaries:
         yield Needle.digits(CARD, canary.id, canary.pan, thorough=True)
         yield Needle.digits(CARD, f"{canary.id}, mistyped", canary.mistyped)
         yield Needle.text(HOLDER, canary.id, canary.holder)
     yield Needle.digits(SPILLED, spilled.id, spilled.pan, thorough=True)
+    yield Needle.digits(MISPLACED, misplaced.id, misplaced.pan, thorough=True)
 
 
 def of_credentials(on: Installation, enrolments: Iterable[str]) -> Iterator[Needle]:

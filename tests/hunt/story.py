@@ -18,6 +18,7 @@ from tests.hunt.secrets import (
     CHIP_KEY,
     HOLDER,
     ISSUER_KEY,
+    MISPLACED,
     NUMBER,
     ONLINE_NUMBER,
     PASSPHRASE,
@@ -51,6 +52,7 @@ LAWS: Mapping[str, Law] = {
         ("memory of outsider", "log of outsider", "packets to wallet", "packets to acquirer"),
         ("memory of wallet", "memory of acquirer"),
     ),
+    MISPLACED: Law(("log of outsider", "packets to tsp"), ("memory of outsider", "memory of tsp")),
     HOLDER: Law(("file data/issuer.db*", "memory of issuer"), ("memory of issuer-office",)),
     NUMBER: Law(
         (
@@ -115,6 +117,7 @@ class Cast:
     astray: Canary = field(default_factory=lambda: Canary.drawn("astray"))
     broken: Canary = field(default_factory=lambda: Canary.drawn("broken"))
     spilled: Canary = field(default_factory=lambda: Canary.drawn("spilled"))
+    misplaced: Canary = field(default_factory=lambda: Canary.drawn("misplaced"))
 
     @property
     def accounts(self) -> dict[Canary, int]:
@@ -201,6 +204,29 @@ class Story:
             headers = {"X-Card": pan, "User-Agent": pan}
             for method in ("POST",) if body else ("POST", "GET"):
                 assert 400 <= outsider.do("request", method, url, body, headers) < 500, url
+
+    def spill_inside(self) -> None:
+        """A wallet sends a card number to the token service in the clear."""
+        pan, outsider = self.cast.misplaced.pan, self.town.actors["outsider"]
+        tsp, token = self.town.street.url(Role.TSP), self.cards["payer"]["tokenReference"]
+        wallet = {"Authorization": f"Bearer {self.town.on.wallet_secret()}"}
+        dashed = "-".join(pan[at : at + 4] for at in range(0, 16, 4))
+        for url, body in (
+            (f"{tsp}/v1/tokens?panSuffix={pan}&after={pan}", None),
+            (f"{tsp}/v1/tokens/{pan}/history", None),
+            (f"{tsp}/v1/cards/{pan}", None),
+            (f"{tsp}/v1/tokens", {"encryptedPayload": pan, "region": "RU"}),
+            (f"{tsp}/v1/tokens/{token}/suspend", {"reason": "fraud-suspected", "actorId": pan}),
+            (f"{tsp}/v1/tokens/{token}/suspend", {"reason": "fraud-suspected", "actorId": dashed}),
+            (f"{tsp}/v1/tokens/{token}/suspend", {"reason": pan}),
+        ):
+            way = "POST" if body else "GET"
+            assert 400 <= outsider.do("request", way, url, body, wallet) < 500, url
+        for change in ("suspend", "unsuspend"):
+            keyed = {**wallet, "Idempotency-Key": f"{pan}-{change}"}
+            told = {"reason": "cardholder-request"}
+            url = f"{tsp}/v1/tokens/{token}/{change}"
+            assert outsider.do("request", "POST", url, told, keyed) == 200
 
     def pay(self) -> None:
         """Taps and a purchase online, approved; one is taken back."""

@@ -41,6 +41,7 @@ def test_no_secret_is_where_it_should_not_be(tmp_path: Path) -> None:
         made.search_files(finder)
         story.enter_wrongly()
         story.spill()
+        story.spill_inside()
         story.be_refused()
         story.close_the_day()
         story.rotate()
@@ -70,7 +71,7 @@ def needles(story: Story, ring_before: list[Needle]) -> Iterator[Needle]:
     on, cast = story.town.on, story.cast
     enrolments = [card["tokenReference"] for card in story.cards.values()]
     yield from chain(
-        secrets.of_cards(cast.typed, cast.spilled),
+        secrets.of_cards(cast.typed, cast.spilled, cast.misplaced),
         secrets.of_credentials(on, enrolments),
         ring_before,
         secrets.of_ring(on.key_file, PASSPHRASE),

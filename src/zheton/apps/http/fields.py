@@ -37,17 +37,17 @@ BatchName = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$", description="16 hexa
 Par = Annotated[
     str, Field(pattern=r"^[0-9A-Z]{29}$", description="payment account reference (EMVCo), DE56")
 ]
-_LONG_NUMBER = re.compile(r"(?:[0-9][ -]?){11,}[0-9]")
+_LONG_NUMBER = re.compile(r"(?:[0-9][ ._:-]?){11,}[0-9]")
 
 
-def _without_card_number(text: str) -> str:
+def no_card_number(text: str) -> str:
     """What people call a thing is kept in the clear, so nobody may keep a card number there."""
     if _LONG_NUMBER.search(text):
         raise PydanticCustomError("name", "a name holds no number as long as a card's")
     return text
 
 
-Title = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_without_card_number)]
+Title = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(no_card_number)]
 
 
 class Clock(Protocol):
