@@ -310,7 +310,6 @@ def test_the_issuers_change_of_a_card_reaches_the_wallets_of_its_tokens(bench: V
     for token in (ours, theirs):
         told = bench.vault.history_of_token(token.id, 0, 9)[-1]
         assert (told.kind, told.after, told.by.actor) == ("card", "suspended", "issuer")
-        assert told.by.id == ""
     (line,) = bench.vault.history_of(view.card.bucket, view.card.id, OPERATOR, 0, 9)
     assert line.by.id == "clerk-7"
 

@@ -277,6 +277,8 @@ def test_what_the_issuer_does_reaches_the_wallet_as_an_event(api: Api) -> None:
     assert api.done("GET", f"/v1/events?after={page['cursor']}")["events"] == []
     assert api.done("GET", f"/v1/tokens/{token}")["suspendedBy"] == ["card: issuer"]
     (line,) = api.done("GET", f"/v1/cards/{par}/history", who="issuer")["changes"]
+    own = [api.done("GET", f"/v1/tokens/{token}/history", who=who) for who in ("wallet", "issuer")]
+    assert [each["changes"][-1]["actorId"] for each in own] == ["", "clerk-7"]
     assert line["actorId"] == "clerk-7"
     for cursor in ("ff", "0" * 641, "f" * 642):
         assert api.ask("GET", f"/v1/events?after={cursor}").status_code == 422

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from zheton.adapters.storage.upsert import upsert
 from zheton.adapters.storage.vault_change_tables import kept_answer, requestor
@@ -19,11 +19,9 @@ class AnswerTx:
 
     def add_requestor(self, new: Requestor) -> None:
         """A new credential; the one of the same id is replaced."""
-        self.connection.execute(delete(requestor).where(requestor.c.requestor == new.id))
-        self.connection.execute(
-            insert(requestor),
-            {"requestor": new.id, "kind": new.kind, "name": new.name, "key_hash": new.key_hash},
-        )
+        told = {"kind": new.kind, "name": new.name, "key_hash": new.key_hash}
+        made = upsert(self.connection, requestor).values(requestor=new.id, **told)
+        self.connection.execute(made.on_conflict_do_update(index_elements=["requestor"], set_=told))
 
     def requestor_by_key(self, key_hash: str) -> Requestor | None:
         """Whose key has this hash."""

@@ -22,12 +22,13 @@ from zheton.core.token.batch import Batch
 from zheton.core.token.domain import Channel
 from zheton.core.token.lifecycle import Actor, BatchStatus, CardStatus, Cause
 from zheton.roles.tsp.provision import BATCHES_MAX
-from zheton.roles.tsp.state import Card, Change, Kind, RegisteredDevice
+from zheton.roles.tsp.state import Card, Change, Kind, RegisteredDevice, Requestor, RequestorKind
 from zheton.roles.tsp.view import TokenView
 
 _REFERENCE = "0c6f1e9a4b7d4c0f8a5be2d1903f7a66"
 _PAR = "5041ZHT0A1B2C3D4E5F6G7H8I9J0K"
 _AT = "2019-09-02T09:00:00Z"
+_OF_WALLETS = (Actor.CARDHOLDER, Actor.WALLET)
 
 
 class TokenizeBody(Body):
@@ -248,8 +249,9 @@ def card_answer(card: Card, tokens: int, kept_until: str | None) -> CardAnswer:
     )
 
 
-def change_answer(change: Change) -> ChangeAnswer:
-    """A line of the history."""
+def change_answer(change: Change, to: Requestor) -> ChangeAnswer:
+    """A line of the history; a wallet learns that an issuer acted, and not which case it was."""
+    hidden = to.kind is RequestorKind.WALLET and change.by.actor not in _OF_WALLETS
     return ChangeAnswer(
         subject=change.kind,
         id=change.subject,
@@ -258,12 +260,12 @@ def change_answer(change: Change) -> ChangeAnswer:
         after=change.after,
         at=change.at,
         actor=change.by.actor,
-        actorId=change.by.id,
+        actorId="" if hidden else change.by.id,
         reason=change.by.cause,
     )
 
 
-def event_answer(change: Change) -> EventAnswer:
+def event_answer(change: Change, to: Requestor) -> EventAnswer:
     """The same as an event."""
-    said = change_answer(change).model_dump()
+    said = change_answer(change, to).model_dump()
     return EventAnswer(**said, eventId=f"{change.bucket:02x}-{change.ordinal}")

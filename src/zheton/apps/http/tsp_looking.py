@@ -30,7 +30,7 @@ from zheton.roles.tsp.feed import EVENTS_MAX, Cursor, events
 from zheton.roles.tsp.history import OPERATOR, device_bucket
 from zheton.roles.tsp.look import PAGE_MAX, batches_of, look, search
 from zheton.roles.tsp.requestors import own_device
-from zheton.roles.tsp.state import Change, RequestorKind
+from zheton.roles.tsp.state import Change, Requestor, RequestorKind
 from zheton.roles.tsp.view import Search
 
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="the longest page")]
@@ -110,9 +110,12 @@ def add_histories(app: FastAPI, desk: TokenDesk) -> None:
     """What has changed, of one and of all that a wallet has."""
 
     @app.get("/v1/tokens/{token}/history")
-    def token_history(token: OwnToken, after: Since = 0, limit: Limit = 50) -> History:
+    def token_history(
+        request: Request, token: OwnToken, after: Since = 0, limit: Limit = 50
+    ) -> History:
         """Every change of a token, its batches and the card behind it."""
-        return _page(desk.vault.history_of_token(token, after, limit), limit)
+        found = desk.vault.history_of_token(token, after, limit)
+        return _page(found, limit, caller(request))
 
     @app.get("/v1/devices/{device}/history")
     def device_history(
@@ -125,16 +128,20 @@ def add_histories(app: FastAPI, desk: TokenDesk) -> None:
         with desk.vault.transaction() as tx:
             found = tx.device(device)
         owner, bucket = found.requestor if found else caller(request).id, device_bucket(device)
-        return _page(desk.vault.history_of(bucket, device, owner, after, limit), limit)
+        lines = desk.vault.history_of(bucket, device, owner, after, limit)
+        return _page(lines, limit, caller(request))
 
     @app.get("/v1/cards/{par}/history")
-    def card_history(par: AnyCard, after: Since = 0, limit: Limit = 50) -> History:
+    def card_history(
+        request: Request, par: AnyCard, after: Since = 0, limit: Limit = 50
+    ) -> History:
         """Every change of a card; those of its tokens are their own."""
         with desk.vault.transaction() as tx:
             card = tx.card_by_par(par)
         if card is None:
             raise NotFoundError("There is no such card.")
-        return _page(desk.vault.history_of(card.bucket, card.id, OPERATOR, after, limit), limit)
+        found = desk.vault.history_of(card.bucket, card.id, OPERATOR, after, limit)
+        return _page(found, limit, caller(request))
 
     @app.get("/v1/events")
     def list_events(
@@ -147,9 +154,9 @@ def add_histories(app: FastAPI, desk: TokenDesk) -> None:
         if asks.kind is not RequestorKind.WALLET:
             raise RefusedError("requestor", "Events are for wallets; read the histories instead.")
         found, cursor = events(desk.vault, asks.id, Cursor.decode(after), limit)
-        return Events(events=[event_answer(one) for one in found], cursor=cursor.encode())
+        return Events(events=[event_answer(one, asks) for one in found], cursor=cursor.encode())
 
 
-def _page(changes: list[Change], limit: int) -> History:
+def _page(changes: list[Change], limit: int, to: Requestor) -> History:
     further = str(changes[-1].ordinal) if len(changes) == limit else None
-    return History(changes=[change_answer(one) for one in changes], next=further)
+    return History(changes=[change_answer(one, to) for one in changes], next=further)

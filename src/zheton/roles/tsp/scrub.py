@@ -16,14 +16,13 @@ SCRUBBED_MAX = 500  # what one run of background work takes up
 
 
 def kept_until(card: Card, paid_last: int) -> date | None:
-    """The day on which a deleted card's number goes; None where it is not deleted, or gone.
+    """The day on which a deleted card's number goes; None where it is not deleted, or goes now.
 
-    `paid_last` is the day of its last debit, YYYYMMDD; a card that never paid (0) goes at once.
+    `paid_last` is the day of its last debit, YYYYMMDD, 0 for a card that never paid: nobody can
+    dispute anything, so the next run of background work erases it.
     """
-    if card.status is not CardStatus.DELETED or not card.sealed_pan:
+    if card.status is not CardStatus.DELETED or not card.sealed_pan or paid_last == 0:
         return None
-    if paid_last == 0:
-        return date.min
     day = date(paid_last // 10_000, paid_last // 100 % 100, paid_last % 100)
     return day + KEPT_FOR + timedelta(days=1)
 

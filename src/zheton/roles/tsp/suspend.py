@@ -70,7 +70,8 @@ def change_card(tx: VaultTx, par: str, verb: Verb, by: By, now: datetime) -> Car
     status, held = card_after(before.status, before.held, verb, Hold.of(by.actor))
     after = replace(before, status=status, held=held)
     tokens = tx.enrolments_of(before)
-    changes = [of_card(before, after, by, now), *_told(before, after, tokens, by, now)]
+    changes = [of_card(before, after, by, now)]
+    changes += [of_card(before, after, by, now, token) for token in tokens]
     if verb is Verb.DELETE:
         for token in tokens:
             changes += _changed_token(tx, token, verb, Hold.NOBODY, by, now)[1]
@@ -122,11 +123,3 @@ def _changed_token(
         batches, owner = tx.held_batches(before), before.requestor
         changes += follow(tx, batches, after.status, Hold.TOKEN, owner, by, now)
     return after, changes
-
-
-def _told(
-    before: Card, after: Card, tokens: Sequence[Enrolment], by: By, now: datetime
-) -> list[Change]:
-    """What the wallets of a card's tokens hear of it: that it has changed, and not by whom's id."""
-    told = replace(by, id="")
-    return [of_card(before, after, told, now, token) for token in tokens]
