@@ -92,7 +92,7 @@ def reverse_guarded(on: Switch, throttle: Throttle, heard: Heard, now: datetime)
     """`reverse`, but a closed source may only undo what the journal knows.
 
     A refused reversal keeps no place for its original. Its acquirer sends it again until it is
-    confirmed, and the original is refused at the same door meanwhile.
+    confirmed: then the original is there to be undone, or its place is kept.
     """
     message = heard.message
     if throttle.closed(heard.line, message, now):
