@@ -275,6 +275,42 @@ def test_the_log_says_what_was_lost_and_tampering_is_still_found(town: Town) -> 
     assert list(faults(on.audit_log, kept, keys))
 
 
+def test_what_was_leased_anew_in_the_lost_time_rests_and_needs_a_newer_key(town: Town) -> None:
+    bench = town.started()
+    batch = bench.leased(serial=1)
+    with town.database().transaction() as connection:
+        connection.execute(
+            text(
+                "UPDATE batch SET status = 'free', expiry = '1901', key_version = 0, due_ms = NULL"
+            )
+        )
+    copy = Copy(town.place)
+    again = bench.leased(serial=1)
+    assert (again.batch, again.generation) == (batch.batch, 1)
+    copy.put_back()
+    assert main(["recover", *town.arguments]) == 0
+    after = town.started()
+    assert after.leased(serial=1).batch != batch.batch
+    (row,) = town.rows(f"SELECT * FROM batch WHERE batch = {batch.batch}")
+    assert (row["status"], row["key_version"]) == ("resting", 1)
+    assert row["last_event_ms"] > row["until_ms"]  # it rests from now, whatever it says of its end
+    told = town.rows("SELECT * FROM status_change WHERE cause = 'restored'")
+    assert told == []  # it was out of nobody's hands in the copy
+
+
+def test_what_was_skipped_rests_and_wallets_hear_what_ended(
+    town: Town,
+) -> None:
+    town.life_until_the_loss().put_back()
+    assert main(["recover", *town.arguments]) == 0
+    lost = {(batch.bin, batch.batch) for batch in town.shown[CARDS:]}
+    rows = town.rows("SELECT bin, batch FROM batch WHERE status = 'resting' AND card = ''")
+    assert {(row["bin"], row["batch"]) for row in rows} == lost
+    told = town.rows("SELECT subject, status_after FROM status_change WHERE cause = 'restored'")
+    ended = {(batch.name, "deleted") for batch in town.shown[:CARDS]}
+    assert {(row["subject"], row["status_after"]) for row in told} == ended
+
+
 def test_a_process_that_runs_on_shuts_when_a_copy_is_put_back_under_it(town: Town) -> None:
     copy = town.life_until_the_loss()
     bench = town.started()

@@ -19,7 +19,7 @@ from zheton.core.errors import ConfigurationError
 from zheton.core.token.batch import BATCH_SIZE, BUCKETS
 from zheton.roles.network.complete import abandon
 from zheton.roles.tsp.audit import accept_restored
-from zheton.roles.tsp.recover import Done, Plan, carry_out, plan, survey
+from zheton.roles.tsp.recover import Done, Plan, Range, carry_out, plan, survey
 
 SKIP_MAX = 1_000_000
 PENDING_A_GROUP = 200
@@ -59,7 +59,7 @@ def recover(
         raise ConfigurationError(f"{data} holds no vault; name another folder with --data.")
     with closing(on), on.held():
         testimony = on.witness.read()
-        what = plan(on.incarnation, testimony, on.keys.token_bins, skip)
+        what = plan(on.incarnation, testimony, _ranges(on), skip)
         if what is None:
             typer.echo("The database is not older than its witness: there is nothing to recover.")
             return
@@ -71,11 +71,20 @@ def recover(
         _recover(on, what)
 
 
+def _ranges(on: Installation) -> dict[str, Range]:
+    return {
+        token_bin: Range(
+            on.keys.token_range(token_bin).size // BATCH_SIZE, on.keys.issuer_key_version(token_bin)
+        )
+        for token_bin in on.keys.token_bins
+    }
+
+
 def _recover(on: Installation, what: Plan) -> None:
     console, done = Console(stderr=True), Done()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         shown = bar.add_task("Buckets", total=BUCKETS)
-        for done in carry_out(on.incarnation, what):
+        for done in carry_out(on.incarnation, what, on.clock.now()):
             bar.update(shown, completed=done.buckets)
     switch, under_way = on.switch_as_found(), 0
     while count := abandon(switch, PENDING_A_GROUP, on.clock.now()):

@@ -116,6 +116,7 @@ class Cause(StrEnum):
     ENROLLED = "enrolled"
     IDENTIFIED = "identified"
     REPLENISHED = "replenished"
+    RESTORED = "restored"  # the vault was put back from a copy, and nobody knows what is out
     SCHEDULE = "schedule"  # the passing of time: a lease that ended, a rest that is over
 
 

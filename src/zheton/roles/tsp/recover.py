@@ -9,13 +9,18 @@ before the first change and until the last, and takes no debits as long as it sa
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
 from zheton.core.errors import ConfigurationError, ConflictError
-from zheton.core.token.batch import BUCKETS
+from zheton.core.token.batch import BUCKETS, Batch
+from zheton.core.token.domain import Channel, Device
+from zheton.core.token.lifecycle import Actor, BatchStatus, Cause
 from zheton.core.token.witness import HandedOut, Incarnation, Witness, doubt
+from zheton.roles.tsp.history import of_batch
+from zheton.roles.tsp.lease import lease_end
+from zheton.roles.tsp.state import By, Change, Terms
 
 
 class RecoveryTx(Protocol):
@@ -24,17 +29,20 @@ class RecoveryTx(Protocol):
     def close(self, number: int) -> None:
         """Note that the life of this number begins with a recovery, which is not over."""
 
-    def out(self, bucket: int) -> Mapping[str, int]:
-        """How many batches of a bucket may be out on devices and phones, by BIN."""
+    def out(self, bucket: int) -> list[tuple[Batch, str]]:
+        """The batches of a bucket that may be out, each with the wallet of its claim."""
 
-    def void(self, bucket: int) -> None:
-        """End every batch of a bucket that may be out, and every code that waits."""
+    def void(self, bucket: int, key_versions: Mapping[str, int], at: datetime) -> None:
+        """End what may be out of a bucket, and lay to rest what may have been leased anew.
 
-    def skip(self, bucket: int, token_bin: str, to: int) -> None:
-        """Hand out no batch of a BIN and bucket below an ordinal again."""
+        `key_versions` are the newest, by BIN: whoever gets such a batch next needs a newer one.
+        """
 
-    def pending(self) -> int:
-        """How many debits have no outcome."""
+    def skip(self, nobody: Terms, first: int, to: int, at: datetime) -> None:
+        """Hand out no batch from one ordinal up to another: they rest, as if leased to `nobody`."""
+
+    def record(self, changes: Sequence[Change]) -> None:
+        """Append to the status history."""
 
     def bucket_done(self, count: int) -> None:
         """Note that so many buckets are done."""
@@ -57,24 +65,35 @@ class Database(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """A BIN: how many whole batches it has, and the newest version of its issuer key."""
+
+    batches: int
+    key_version: int
+
+    def room(self, bucket: int) -> int:
+        """How many of its batches lie in a bucket."""
+        return max(0, (self.batches - bucket + BUCKETS - 1) // BUCKETS)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a recovery has to do: the life that begins, and where each counter has to stand."""
 
     why: str
     number: int
     first_bucket: int
+    ranges: Mapping[str, Range]
     before: HandedOut
     targets: HandedOut
 
-    def skipped(self, bucket: int) -> Counter[str]:
-        """How many batches of a bucket are skipped, by BIN."""
-        return Counter(
-            {
-                token_bin: to - self.before.get((token_bin, bucket), 0)
-                for (token_bin, at), to in self.targets.items()
-                if at == bucket
-            }
-        )
+    def skips(self, bucket: int) -> dict[str, range]:
+        """The ordinals of a bucket that are skipped, by BIN."""
+        return {
+            token_bin: range(self.before.get((token_bin, bucket), 0), to)
+            for (token_bin, at), to in self.targets.items()
+            if at == bucket
+        }
 
 
 @dataclass(slots=True)
@@ -127,7 +146,7 @@ def _refuse_empty(witness: Witness | None) -> None:
 
 
 def plan(
-    database: Database, witness: Witness | None, token_bins: Sequence[str], skip: int | None
+    database: Database, witness: Witness | None, ranges: Mapping[str, Range], skip: int | None
 ) -> Plan | None:
     """What has to be done; None if the database is the newest and no `skip` was asked for.
 
@@ -156,10 +175,15 @@ def plan(
         why=why,
         number=max(life.number + (not life.recovering), witness.number + 1 if witness else 0),
         first_bucket=life.buckets_done if life.recovering else 0,
+        ranges=ranges,
         before=handed_out,
         targets={
-            place: max(handed_out.get(place, 0), seen.get(place, 0)) + (skip or 0)
-            for place in _places(token_bins) | handed_out.keys() | seen.keys()
+            (token_bin, bucket): max(
+                handed_out.get((token_bin, bucket), 0),
+                min(seen.get((token_bin, bucket), 0) + (skip or 0), each.room(bucket)),
+            )
+            for token_bin, each in ranges.items()
+            for bucket in range(BUCKETS)
         },
     )
 
@@ -173,28 +197,39 @@ def survey(database: Database, what: Plan) -> Done:
     return done
 
 
-def carry_out(database: Database, what: Plan) -> Iterator[Done]:
+def carry_out(database: Database, what: Plan, now: datetime) -> Iterator[Done]:
     """Skip and void, a bucket a step; the database stays closed. Cut, it goes on from there."""
     done = Done(what.first_bucket)
     if not what.first_bucket:
         with database.recovering() as tx:
             tx.close(what.number)
+    versions = {token_bin: each.key_version for token_bin, each in what.ranges.items()}
     for bucket in range(what.first_bucket, BUCKETS):
         with database.recovering() as tx:
-            _count(done, what, bucket, tx.out(bucket))
-            tx.void(bucket)
-            for (token_bin, at), to in what.targets.items():
-                if at == bucket:
-                    tx.skip(bucket, token_bin, to)
+            out = tx.out(bucket)
+            _count(done, what, bucket, out)
+            tx.record([_ended(batch, wallet, now) for batch, wallet in out])
+            tx.void(bucket, versions, now)
+            for token_bin, skipped in what.skips(bucket).items():
+                nobody = _nobody(token_bin, bucket, versions[token_bin], now)
+                tx.skip(nobody, skipped.start, skipped.stop, now)
             tx.bucket_done(bucket + 1)
         yield done
 
 
-def _count(done: Done, what: Plan, bucket: int, out: Mapping[str, int]) -> None:
+def _ended(batch: Batch, wallet: str, now: datetime) -> Change:
+    by = By(Actor.TOKEN_SERVICE, Cause.RESTORED)
+    return of_batch(batch, replace(batch, status=BatchStatus.DELETED), wallet, by, now)
+
+
+def _nobody(token_bin: str, bucket: int, key_version: int, now: datetime) -> Terms:
+    """The longest lease that somebody may have had of what is skipped."""
+    return Terms(
+        token_bin, bucket, "", "", "", Device.BAND, Channel.TILL, key_version, *lease_end(now)
+    )
+
+
+def _count(done: Done, what: Plan, bucket: int, out: Sequence[tuple[Batch, str]]) -> None:
     done.buckets = bucket + 1
-    done.voided.update(out)
-    done.skipped.update(what.skipped(bucket))
-
-
-def _places(token_bins: Sequence[str]) -> set[tuple[str, int]]:
-    return {(token_bin, bucket) for token_bin in token_bins for bucket in range(BUCKETS)}
+    done.voided.update(batch.bin for batch, _ in out)
+    done.skipped.update({name: len(each) for name, each in what.skips(bucket).items()})
