@@ -21,7 +21,7 @@ from zheton.core.token.witness import (
     Incarnation,
     Witness,
     from_json,
-    testify,
+    stated,
     to_json,
 )
 
@@ -64,7 +64,7 @@ class WitnessFile:
     def write(self, life: Incarnation, handed_out: HandedOut) -> None:
         """State, durably, how far the database has come."""
         with self._alone():
-            new = testify(self.read(), life, handed_out, self._keys.audit_signer())
+            new = stated(self.read(), life, handed_out, self._keys.audit_signer())
             fresh = self.path.with_name(f".{self.path.name}.new")
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
             with os.fdopen(descriptor, "w") as file:

@@ -39,10 +39,11 @@ class Life:
 
         ConflictError if another database is in the place of this one.
         """
-        self._now = still(self._database, self._witness.read(), self._now)
+        self._now, handed_out = still(self._database, self._witness.read(), self._now)
         if self.vault.written_since_asked():
             self._now = self._database.raise_mark(self._now, self._clock.now())
-            self._witness.write(self._now, {})
+            # With what processes elsewhere have handed out: they have witnesses of their own.
+            self._witness.write(self._now, handed_out)
 
     def _handed_out(self, counters: HandedOut) -> None:
         """State that batches were handed out, before they leave."""

@@ -13,10 +13,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from zheton.adapters.witness_file import WitnessFile
 from zheton.apps.passphrase import AskedPassphrase
 from zheton.apps.wiring import DEFAULT_DATA, Installation
 from zheton.core.errors import ConfigurationError
 from zheton.core.token.batch import BATCH_SIZE, BUCKETS
+from zheton.core.token.witness import Witness, together
 from zheton.roles.network.complete import abandon
 from zheton.roles.tsp.audit import accept_restored
 from zheton.roles.tsp.recover import Done, Plan, Range, carry_out, plan, survey
@@ -42,6 +44,10 @@ def recover(
             "the witness is lost, and recovers a database that looks whole.",
         ),
     ] = None,
+    witness: Annotated[
+        list[Path] | None,
+        typer.Option(help="The witness of another folder of this vault; may be repeated."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")
     ] = False,
@@ -58,7 +64,8 @@ def recover(
     if not on.key_file.exists():
         raise ConfigurationError(f"{data} holds no vault; name another folder with --data.")
     with closing(on), on.held():
-        testimony = on.witness.read()
+        own, others = on.witness.read(), [_witness(on, each) for each in witness or []]
+        testimony = together([*([own] if own else []), *others])
         what = plan(on.incarnation, testimony, _ranges(on), skip)
         if what is None:
             typer.echo("The database is not older than its witness: there is nothing to recover.")
@@ -69,6 +76,13 @@ def recover(
             typer.echo("Nothing was changed: this was a dry run.")
             return
         _recover(on, what)
+
+
+def _witness(on: Installation, path: Path) -> Witness:
+    found = WitnessFile(path, on.keys).read()
+    if found is None:
+        raise ConfigurationError(f"There is no witness {path}; name another file.")
+    return found
 
 
 def _ranges(on: Installation) -> dict[str, Range]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zheton.core.crypto import ed25519
-from zheton.core.errors import DecodeError, VerificationError
+from zheton.core.errors import ConflictError, DecodeError, VerificationError
 from zheton.core.token.audit.epochs import Signer
 from zheton.core.token.batch import BUCKETS
 
@@ -55,7 +55,7 @@ class Witness:
     @property
     def content(self) -> bytes:
         """What is signed."""
-        return _WITNESS + json.dumps(_stated(self), sort_keys=True).encode("ascii")
+        return _WITNESS + json.dumps(_statement(self), sort_keys=True).encode("ascii")
 
     def verify(self, keys: Sequence[bytes]) -> None:
         """VerificationError unless one of the audit's keys has signed it."""
@@ -64,7 +64,7 @@ class Witness:
         ed25519.verify(self.key, self.content, self.signature)
 
 
-def testify(
+def stated(
     before: Witness | None, life: Incarnation, handed_out: HandedOut, signer: Signer
 ) -> Witness:
     """The witness of a database as it is now; it never falls behind what it said before.
@@ -82,6 +82,23 @@ def testify(
             mark, at_ms = before.mark, before.at_ms
     bare = Witness(life.installation, life.number, mark, at_ms, handed_out, signer.public)
     return replace(bare, signature=signer.sign(bare.content))
+
+
+def together(witnesses: Sequence[Witness]) -> Witness | None:
+    """What several witnesses of one database know: the furthest, with all that was handed out.
+
+    ConflictError if they are of different installations.
+    """
+    if not witnesses:
+        return None
+    if len({each.installation for each in witnesses}) > 1:
+        raise ConflictError("The witnesses are of different installations; name the right ones.")
+    furthest = max(witnesses, key=lambda each: (each.number, each.mark))
+    handed_out: dict[tuple[str, int], int] = {}
+    for each in witnesses:
+        for place, count in each.handed_out.items():
+            handed_out[place] = max(count, handed_out.get(place, 0))
+    return replace(furthest, handed_out=handed_out)
 
 
 def doubt(life: Incarnation, handed_out: HandedOut, witness: Witness | None) -> str:
@@ -104,7 +121,7 @@ def doubt(life: Incarnation, handed_out: HandedOut, witness: Witness | None) -> 
 
 def to_json(witness: Witness) -> dict[str, Any]:
     """A witness as its file has it."""
-    return {**_stated(witness), "signature": witness.signature.hex()}
+    return {**_statement(witness), "signature": witness.signature.hex()}
 
 
 def from_json(written: Any) -> Witness:
@@ -129,7 +146,7 @@ def from_json(written: Any) -> Witness:
         raise DecodeError("it is no witness", field="witness", offset=0) from error
 
 
-def _stated(witness: Witness) -> dict[str, Any]:
+def _statement(witness: Witness) -> dict[str, Any]:
     handed_out = sorted(witness.handed_out.items())
     return {
         "witness": FORMAT,

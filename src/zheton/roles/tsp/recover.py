@@ -127,14 +127,19 @@ def taken_up(
     return life
 
 
-def still(database: Database, witness: Witness | None, known: Incarnation) -> Incarnation:
-    """The life that was taken up, as far as it has come; ConflictError if it is another one now."""
+def still(
+    database: Database, witness: Witness | None, known: Incarnation
+) -> tuple[Incarnation, HandedOut]:
+    """The life that was taken up, as far as it and its counters have come.
+
+    ConflictError if another one is in its place.
+    """
     life, handed_out = database.read()
     if life is None or (life.installation, life.number) != (known.installation, known.number):
         raise ConflictError("Another database is in the place of the vault's.")
     if why := doubt(life, handed_out, witness):
         raise ConflictError(why)
-    return life
+    return life, handed_out
 
 
 def _refuse_empty(witness: Witness | None) -> None:
