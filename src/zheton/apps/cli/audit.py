@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from zheton.core.token.audit.epochs import followed, public_keys
 from zheton.core.token.audit.inspect import losses
 from zheton.core.token.audit.proof import Proof, from_json, to_json
 from zheton.roles.tsp.audit import checkpoint as sign
-from zheton.roles.tsp.audit import faults, prove
+from zheton.roles.tsp.audit import faults, prove, second_lives
 
 app = typer.Typer(
     name="audit", help="Sign, verify and hand out the detokenisation log.", no_args_is_help=True
@@ -60,7 +61,8 @@ def verify(
     found = 0
     for loss in losses(checkpoints):
         typer.echo(f"Known: {loss}, signed on {_moment(loss.at_ms)}.")
-    for fault in faults(on.audit_log, checkpoints, _trusted(on, key)):
+    changed = faults(on.audit_log, checkpoints, _trusted(on, key))
+    for fault in chain(changed, second_lives(on.audit_log)):
         found += 1
         if found > FAULTS_SHOWN:
             typer.echo("There is more; it ends here.")

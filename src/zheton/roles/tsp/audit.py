@@ -6,13 +6,13 @@ one bucket. Nothing is signed that does not follow what was signed before.
 
 import hmac
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from zheton.core.errors import ConflictError, NotFoundError, VerificationError
-from zheton.core.token.audit import shelves
+from zheton.core.token.audit import inspect, shelves
 from zheton.core.token.audit.chain import CardTip, Tip
 from zheton.core.token.audit.checkpoint import BucketState, Checkpoint, signed
 from zheton.core.token.audit.entry import ID_CHARACTERS, Entry, unix_ms
@@ -166,6 +166,14 @@ def faults(
                 yield from bucket_faults(bucket, view.rows(), tip, cards, checkpoints)
             except VerificationError as error:
                 yield Fault(str(error), bucket)
+
+
+def second_lives(log: AuditLog) -> Iterator[Fault]:
+    """Numbers that paid twice, as far as the log shows it: it is whole, and the vault was not."""
+    for bucket in range(BUCKETS):
+        # A row that holds no entry is a fault of its own.
+        with log.reading(bucket) as view, suppress(VerificationError):
+            yield from inspect.second_lives(bucket, view.rows())
 
 
 def _read(

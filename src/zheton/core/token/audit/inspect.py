@@ -1,6 +1,7 @@
 """What was changed in a bucket's chain, and where: the whole chain is walked and hashed again."""
 
 import hmac
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -8,7 +9,15 @@ from zheton.core.errors import EncodeError, VerificationError
 from zheton.core.token.audit import shelves
 from zheton.core.token.audit.chain import NO_ENTRIES, CardTip, Tip
 from zheton.core.token.audit.checkpoint import BucketState, Checkpoint
-from zheton.core.token.audit.entry import NOTHING_BEFORE, Entry, Resolution, entry_hash
+from zheton.core.token.audit.entry import (
+    NOTHING_BEFORE,
+    Entry,
+    Purpose,
+    Resolution,
+    entry_hash,
+)
+
+LIVES_APART_MS = 30 * 86_400_000  # less than any dispute window, which lies between two lives
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +210,30 @@ def cards_root(cards: Mapping[str, CardTip]) -> bytes:
             for at in range(shelves.SHELVES)
         ]
     )
+
+
+def second_lives(bucket: int, rows: Iterable[Stored]) -> Iterator[Fault]:
+    """Numbers that were opened for two debits, though no lease begins anew that soon.
+
+    Nothing of the log was changed then: a bit of a burn map was cleared, or an old copy of the
+    database was put back and not recovered.
+    """
+    paid: dict[tuple[str, int], int] = {}
+    recent: deque[tuple[int, tuple[str, int]]] = deque()
+    for row in rows:
+        what = row.what
+        if what.purpose != Purpose.AUTHORISATION or not what.bin:
+            continue
+        number = what.bin, what.index
+        while recent and recent[0][0] < what.at_ms - LIVES_APART_MS:
+            at_ms, old = recent.popleft()
+            if paid.get(old) == at_ms:
+                del paid[old]
+        if number in paid:
+            text = f"number {what.index} of BIN {what.bin} paid before: it has lived twice"
+            yield Fault(text, bucket, row.seq)
+        paid[number] = what.at_ms
+        recent.append((what.at_ms, number))
 
 
 def _signed(bucket: int, checkpoints: Sequence[Checkpoint]) -> list[tuple[BucketState, int]]:

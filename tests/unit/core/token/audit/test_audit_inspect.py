@@ -24,6 +24,7 @@ from zheton.core.token.audit.inspect import (
     bucket_faults,
     cards_root,
     checkpoint_faults,
+    second_lives,
 )
 
 KEYS = (signer().public,)
@@ -175,3 +176,14 @@ def test_checkpoints_without_signature_order_or_memory_are_found() -> None:
     shorter = checkpointed(Kept().write(sample(1)), one)
     (fault,) = checkpoint_faults([one, shorter], KEYS)
     assert "takes back" in fault.text
+
+
+def test_a_number_that_paid_twice_is_told_unless_a_window_lies_between() -> None:
+    rows = Kept().write(sample(3)).rows
+    assert list(second_lives(BUCKET, rows)) == []
+    again = sample(2, card=1)  # the numbers of the first two, whatever card they pay from
+    assert places(list(second_lives(BUCKET, Kept().write(sample(3) + again).rows))) == [4, 5]
+    later = [replace(what, at_ms=what.at_ms + 31 * 86_400_000) for what in again]
+    assert list(second_lives(BUCKET, Kept().write(sample(3) + later).rows)) == []
+    told = [replace(what, purpose="reversal") for what in again]
+    assert list(second_lives(BUCKET, Kept().write(sample(3) + told).rows)) == []
