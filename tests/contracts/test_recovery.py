@@ -291,7 +291,7 @@ def test_what_was_leased_anew_in_the_lost_time_rests_and_needs_a_newer_key(town:
     assert main(["recover", *town.arguments]) == 0
     after = town.started()
     assert after.leased(serial=1).batch != batch.batch
-    (row,) = town.rows(f"SELECT * FROM batch WHERE batch = {batch.batch}")
+    (row,) = (row for row in town.rows("SELECT * FROM batch") if row["batch"] == batch.batch)
     assert (row["status"], row["key_version"]) == ("resting", 1)
     assert row["last_event_ms"] > row["until_ms"]  # it rests from now, whatever it says of its end
     told = town.rows("SELECT * FROM status_change WHERE cause = 'restored'")

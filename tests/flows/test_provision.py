@@ -23,7 +23,7 @@ from zheton.roles.element.element import Interface
 from zheton.roles.terminal.entry_point import tap
 from zheton.roles.terminal.outcome import OnlineRequest, Sale
 from zheton.roles.terminal.state import Transaction
-from zheton.roles.tsp.recover import carry_out, plan
+from zheton.roles.tsp.recover import Range, carry_out, plan
 
 PLACE = Place("220001", "TILL0001", "SHOP0001", "Coffee", "RU", "5814")
 
@@ -120,9 +120,9 @@ def test_after_a_recovery_the_next_sync_changes_dead_numbers_for_live_ones() -> 
 def recovered(database: SqlIncarnation, now: datetime) -> None:
     """The database as after a restore and a recovery."""
     database.begin("00" * 16, now)
-    what = plan(database, None, ["520473"], skip=1)
+    what = plan(database, None, {"520473": Range(1 << 20, 1)}, skip=1)
     assert what is not None
-    list(carry_out(database, what))
+    list(carry_out(database, what, now))
     with database.recovering() as tx:
         tx.open(now)
 
