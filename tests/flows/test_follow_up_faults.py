@@ -133,7 +133,7 @@ STEP = st.tuples(
 
 
 @given(st.booleans(), st.lists(STEP, max_size=12))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_whatever_follows_a_debit_the_three_agree(
     held: bool, steps: list[tuple[FollowUpKind | str, int, str]]
 ) -> None:

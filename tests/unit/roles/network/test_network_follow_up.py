@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from itertools import pairwise
 
 import pytest
+from sqlalchemy import text
 
 from tests.unit.roles.network.follow_ups import (
     CPL,
@@ -437,7 +437,7 @@ def test_one_debit_is_followed_by_so_many_messages_and_no_more(
     monkeypatch.setattr("zheton.roles.network.follow_up.take.FOLLOW_UPS_MAX", 3)
     original = debited(shop.bench, shop.bench.leased(), kind="hold")
     assert [shop.ask(follow_up(original, INC, 1)) for _ in range(4)] == ["00"] * 3 + ["58"]
-    assert [a.received_at <= b.received_at for a, b in pairwise(shop.lines(original))]
+    assert shop.ask(follow_up(original, CPL, 10_003)) == "00"
 
 
 def test_several_in_one_group_are_answered_in_their_order(shop: Shop) -> None:
@@ -461,3 +461,22 @@ def test_what_a_follow_up_needs_is_required(shop: Shop, number: int) -> None:
     original, message = made(shop.bench, INC, "hold")
     assert shop.ask(message.with_fields({}, drop=[number])) == "30"
     assert shop.lines(original) == []
+
+
+@pytest.mark.parametrize(("kind", "of"), ALL)
+def test_a_debit_that_was_stood_in_for_waits_for_its_advice(
+    shop: Shop, kind: FollowUpKind, of: str
+) -> None:
+    _, message = made(shop.bench, kind, of)
+    advised(shop.bench, "due")
+    asked = kind in (INC, RFD)
+    assert shop.ask(message) == ("91" if asked else "00")
+    assert due(shop.bench) == []
+    advised(shop.bench, "heard")
+    assert shop.ask(message) == "00"
+    assert len(due(shop.bench)) == (0 if asked else 1)
+
+
+def advised(bench: VaultBench, advice: str) -> None:
+    with bench.database.transaction() as connection:
+        connection.execute(text("UPDATE debit SET advice = :advice"), {"advice": advice})

@@ -8,7 +8,7 @@ What is found here is why a message is refused; whether it is accepted its debit
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from zheton.core.debit import DebitState, Journalled
+from zheton.core.debit import Advice, DebitState, Journalled
 from zheton.core.decline import Decline, Reason
 from zheton.core.follow_up import WITHIN, FollowUpKind
 from zheton.core.money import AMOUNT_MINOR_MAX
@@ -19,6 +19,8 @@ _OPEN = Decline(Reason.SCOPE, "Only an open preauthorisation is raised or comple
 _ENDED = Decline(Reason.SCOPE, "The debit is completed or refunded; nothing of it is let go.")
 _NOT_TAKEN = Decline(Reason.SCOPE, "Nothing has been captured yet that could be refunded.")
 _OVER = Decline(Reason.AMOUNT_LIMIT, "It comes to more than the original allows.")
+_UNHEARD = Decline(Reason.ISSUER_UNAVAILABLE, "Its issuer has not heard of the debit yet.")
+ASKED_OF_ISSUER = (FollowUpKind.INCREMENT, FollowUpKind.REFUND)
 BUSY = Decline(Reason.IN_PROGRESS, "Another message about this debit is under way; ask again.")
 
 
@@ -52,7 +54,16 @@ def refusal(asked: Asked, line: Journalled, now: datetime) -> Decline | None:
         return _UNKNOWN
     if now - line.received_at > WITHIN[asked.kind]:
         return Decline(Reason.STALE, "It comes too long after its original.")
-    return _RULES[asked.kind](asked, line) or (BUSY if line.under_way else None)
+    return _RULES[asked.kind](asked, line) or _not_now(asked, line)
+
+
+def _not_now(asked: Asked, line: Journalled) -> Decline | None:
+    """Why what is in scope has to be asked again later."""
+    if line.under_way:
+        return BUSY
+    # Approved in stand-in: its issuer would find no debit that it could raise or refund.
+    unheard = line.advice in (Advice.DUE, Advice.SENT)
+    return _UNHEARD if unheard and asked.kind in ASKED_OF_ISSUER else None
 
 
 def _increment(asked: Asked, line: Journalled) -> Decline | None:

@@ -18,7 +18,7 @@ from zheton.core.iso8583.message import Message
 from zheton.roles.network.answer import answer
 from zheton.roles.network.follow_up.conclude import ForwardFollowUp, failed, stored_answer
 from zheton.roles.network.follow_up.read import Asked, read_follow_up
-from zheton.roles.network.follow_up.scope import BUSY, original_of, refusal
+from zheton.roles.network.follow_up.scope import ASKED_OF_ISSUER, BUSY, original_of, refusal
 from zheton.roles.network.follow_up.tell import opened, request_message
 from zheton.roles.network.follow_up_line import FOLLOW_UPS_MAX, FollowUp
 from zheton.roles.network.follow_up_ports import FollowUpTx
@@ -26,7 +26,6 @@ from zheton.roles.network.state import Answer, Switch, Wait
 from zheton.roles.network.take import ID_BYTES
 
 APPROVED = "00"
-_ASKED_OF_ISSUER = (FollowUpKind.INCREMENT, FollowUpKind.REFUND)
 _REVERSED = Decline(Reason.REVERSED, "This message has been taken back.")
 _LIMIT = Decline(
     Reason.DAY_AMOUNT, "The card's limits do not let the debit rise today.", "card.dayMinor"
@@ -88,7 +87,8 @@ def _fit(on: Switch, request: Message, now: datetime) -> _Fit | FollowUpStep:
 def _taken(tx: FollowUpTx, fit: _Fit, now: datetime) -> FollowUp | Decline:
     """The line as it stands now, that of a repeat that came first, or why there is none."""
     line = fit.line
-    if tx.count_follow_ups(fit.original) >= FOLLOW_UPS_MAX:
+    completion = line.kind is FollowUpKind.COMPLETION  # once, so it is never one too many
+    if not completion and tx.count_follow_ups(fit.original) >= FOLLOW_UPS_MAX:
         return _MANY
     if not tx.add_follow_up(line):
         known = tx.follow_up(line.at, line.repeat_key)
@@ -96,9 +96,9 @@ def _taken(tx: FollowUpTx, fit: _Fit, now: datetime) -> FollowUp | Decline:
     if not tx.touch([(line.at, line.generation)], now):
         tx.drop_follow_up(line)
         return _OVER
-    if line.kind in _ASKED_OF_ISSUER:
+    if line.kind in ASKED_OF_ISSUER:
         return _begun(tx, fit, now)
-    changed = tx.complete(line) if line.kind is FollowUpKind.COMPLETION else tx.lower(line)
+    changed = tx.complete(line) if completion else tx.lower(line)
     if not changed:
         tx.drop_follow_up(line)
         return BUSY
