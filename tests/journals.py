@@ -48,7 +48,10 @@ def _rows_of_server(url: str, party: str, query: str) -> list[dict[str, Any]]:
 def unsettled(data: Where) -> int:
     """How many debits have no end yet, at the acquirer or at the network."""
     open_sales = "SELECT rrn FROM sales WHERE status IN ('sent', 'reversal-due', 'reversing')"
-    open_debits = "SELECT debit FROM debit WHERE state = 'pending' OR reversal_due"
+    open_debits = (
+        "SELECT debit FROM debit WHERE state = 'pending' OR reversal_due"
+        " OR advice IN ('due', 'sent')"
+    )
     open_wishes = open_sales.replace("sales", "follow_ups")
     open_lines = "SELECT debit FROM follow_up WHERE state = 'pending' OR issuer_due"
     queries = {"acquirer": (open_sales, open_wishes), "vault": (open_debits, open_lines)}
@@ -69,6 +72,7 @@ class Journals:
     debits: list[dict[str, Any]]
     follow_ups: list[dict[str, Any]]
     batches: list[dict[str, Any]]
+    stood_in: list[dict[str, Any]]
     holds: dict[str, dict[str, Any]]
     balances: list[dict[str, Any]]
     postings: list[dict[str, Any]]
@@ -83,6 +87,7 @@ class Journals:
             rows(data, "vault", "SELECT * FROM debit"),
             rows(data, "vault", "SELECT * FROM follow_up"),
             rows(data, "vault", "SELECT * FROM batch"),
+            rows(data, "vault", "SELECT * FROM stand_in"),
             {
                 row["retrieval_reference"]: row
                 for row in rows(data, "issuer", "SELECT * FROM holds")
@@ -91,9 +96,12 @@ class Journals:
             rows(data, "issuer", sums),
         )
 
-    def not_approved(self) -> int:
-        """How many sales were cut short, for there was nothing else to decline them for."""
-        return sum(sale["status"] != "approved" for sale in self.sales.values())
+    def cut_short(self) -> int:
+        """How many sales have no answer of the issuer, for there was nothing else to decline."""
+        refused = {rrn for rrn, sale in self.sales.items() if sale["status"] != "approved"}
+        return len(
+            refused | {line["retrieval_reference"] for line in self.debits if line["advice"]}
+        )
 
     def check(self, told_approved: set[str]) -> None:
         """That they agree, and that nothing approved is missing; `told_approved` are DE37s."""
@@ -119,6 +127,7 @@ class Journals:
         assert not any(sale["under_way"] for sale in self.sales.values())
         self._check_follow_ups()
         self._check_numbers()
+        self._check_stood_in()
         self._check_money(sum(held.values()))
 
     def _approved(self) -> dict[str, tuple[int, str]]:
@@ -180,6 +189,20 @@ class Journals:
             if line["state"] != "blocked"
         }
         assert kept <= burnt, "a debit was journalled whose number is not burnt"
+
+    def _check_stood_in(self) -> None:
+        """What counts towards issuers' allowances is what was approved for them, and they know."""
+        standing: Counter[tuple[str, str]] = Counter()
+        for line in self.debits:
+            if line["advice"]:
+                ends = {"approved": {"heard"}, "reversed": {"heard", "dropped"}}
+                assert line["advice"] in ends[line["state"]], "an advice has no end"
+                if line["state"] == "approved":
+                    standing[line["card"], line["currency"]] += line["amount_minor"]
+        counted: Counter[tuple[str, str]] = Counter()
+        for row in self.stood_in:
+            counted[row["card"], row["currency"]] += row["minor"]
+        assert +counted == standing, "an allowance was not counted as it was used"
 
     def _check_money(self, held_minor: int) -> None:
         totals: Counter[str] = Counter()

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.system
 KILLS = int(os.environ.get("ZHETON_KILLS", "10"))
 TILLS = 140
 SALES_A_KILL = 450
+SALES_WITHOUT_ISSUER = 60
 MOMENT_MAX_S = 0.3
 HOSTS = (Role.ISSUER, Role.NETWORK, Role.ACQUIRER)
 # Whom a kill hits, and where; "" is a random moment.
@@ -104,17 +105,44 @@ def test_whoever_is_killed_under_load_nothing_is_lost_or_paid_twice(tmp_path: Pa
             each.await_port()
         for number in range(KILLS):
             role, point = PLAN[number % len(PLAN)]
-            before = Journals.read(tmp_path).not_approved()
+            before = Journals.read(tmp_path).cut_short()
             victim, some = running[role], islice(sales, SALES_A_KILL)
             asyncio.run(one_kill(town, tills, some, victim, point, running))
             await_end(tmp_path, f"kill {number} ({role} {point or 'at random'})")
             journals = Journals.read(tmp_path)
             journals.check(tills.approved)
-            assert journals.not_approved() - before >= IN_FLIGHT_MIN, "too few were in flight"
+            assert journals.cut_short() - before >= IN_FLIGHT_MIN, "too few were in flight"
     finally:
         for each in running.values():
             each.end()
     assert len(tills.approved) > KILLS
+
+
+def test_a_network_killed_after_it_stood_in_still_advises_the_issuer(tmp_path: Path) -> None:
+    on = Installation(tmp_path)
+    cards = list(issue(on, cards_for(SALES_WITHOUT_ISSUER)))
+    sales = iter(prepare(on, cards, load_merchants(), SALES_WITHOUT_ISSUER))
+    town = Street(tmp_path)
+    running = {role: begin(town, role) for role in HOSTS}
+    try:
+        tills = Tills(town.url(Role.ACQUIRER))
+        for each in running.values():
+            each.await_port()
+        running[Role.ISSUER].end()
+        asyncio.run(tills.sell(sales))
+        assert tills.approved, "nobody stood in"
+        assert unsettled(tmp_path) >= len(tills.approved), "an issuer that is dead was advised"
+        running[Role.NETWORK].end()
+        for role in (Role.ISSUER, Role.NETWORK):
+            running[role] = begin(town, role)
+        await_end(tmp_path, "the network's end")
+        journals = Journals.read(tmp_path)
+        journals.check(tills.approved)
+        assert {hold["status"] for hold in journals.holds.values()} == {"held"}
+        assert len(journals.holds) == len(tills.approved)
+    finally:
+        for each in running.values():
+            each.end()
 
 
 async def one_kill(

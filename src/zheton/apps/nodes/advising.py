@@ -44,6 +44,8 @@ class Advising:
 
     async def deliver(self) -> None:
         """Send what is due, at most `ROUND_MAX`; UnreachableError if any is not confirmed."""
+        if self._issuer.is_away:  # an advice that can't go out must not be noted as sent
+            return
         due = await self._in_journal(partial(advices_due, self._switch, ROUND_MAX))
         by_card: defaultdict[str, list[Journalled]] = defaultdict(list)
         for line in due:

@@ -2,7 +2,7 @@
 
 The bank may know the debit: it approved it, and its answer was lost; it declined it, too late; or
 the debit was reversed before the advice came. The advice means the debit of its original's id, so
-all of these are one debit (docs/decisions/0015-stand-in.md).
+all of these are one debit (docs/decisions/0016-stand-in.md).
 """
 
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """Stand-in: debits whose issuer can't be asked, approved within what it allows, and advised.
 
 An allowance is counted in the transaction that makes the outcome. So no two processes can exceed
-it together, and no outcome is lost that was counted (docs/decisions/0015-stand-in.md).
+it together, and no outcome is lost that was counted (docs/decisions/0016-stand-in.md).
 """
 
 from collections.abc import Sequence
