@@ -96,6 +96,10 @@ class Journals:
             rows(data, "issuer", sums),
         )
 
+    def not_approved(self) -> int:
+        """How many sales came to nothing."""
+        return sum(sale["status"] != "approved" for sale in self.sales.values())
+
     def cut_short(self) -> int:
         """How many sales have no answer of the issuer, for there was nothing else to decline."""
         refused = {rrn for rrn, sale in self.sales.items() if sale["status"] != "approved"}

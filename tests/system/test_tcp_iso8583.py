@@ -176,6 +176,7 @@ def test_a_server_that_restarts_breaks_what_is_in_flight_and_is_found_again() ->
     async def test() -> None:
         async with serving(never) as first, linked(first.port) as link:
             await until(lambda: link.is_up)
+            assert not link.is_away
             asking = asyncio.create_task(link.request(purchase(1), LONG_S))
             await asyncio.sleep(0)
             port = first.port
@@ -183,10 +184,12 @@ def test_a_server_that_restarts_breaks_what_is_in_flight_and_is_found_again() ->
             with pytest.raises(UnreachableError, match="broke before the answer"):
                 await asking
             assert not link.is_up
+            await until(lambda: link.is_away)
             waiting = asyncio.create_task(link.request(purchase(2), LONG_S))
             second = IsoServer(HOST, port, DIALECT, approve)
             await second.start()
             assert await waiting == approval(purchase(2))
+            assert not link.is_away
             await second.close()
 
     run(test)
@@ -218,6 +221,47 @@ def test_nobody_listening_is_unreachable() -> None:
         async with linked(port) as link:
             with pytest.raises(UnreachableError, match=f"127.0.0.1 port {port}"):
                 await link.request(purchase(1), 0.1)
+
+    run(test)
+
+
+def test_a_host_that_never_comes_up_is_away_after_a_while() -> None:
+    async def test() -> None:
+        async with serving() as server:
+            port = server.port
+        async with linked(port) as patient:
+            with pytest.raises(UnreachableError):
+                await patient.request(purchase(1), 0.1)
+            assert not patient.is_away
+        limits = LinkLimits(starting_s=0.1, backoff_max_s=0.01)
+        async with linked(port, limits=limits) as link:
+            await until(lambda: link.is_away)
+
+    run(test)
+
+
+def test_a_late_answer_to_a_request_does_not_answer_its_advice() -> None:
+    """A 0120 has the elements of the 0100 that it tells of."""
+    advice, go_on = purchase(1).with_fields({}, mti="0120"), asyncio.Event()
+
+    async def late(message: Message, peer: Peer) -> Message | None:
+        if message.mti == "0100":
+            await go_on.wait()
+            return approval(message)
+        go_on.set()
+        await asyncio.sleep(0)  # the late answer goes first
+        return message.with_fields({39: "00"}, mti="0130")
+
+    async def test() -> None:
+        unmatched: list[Message] = []
+        async with (
+            serving(late) as server,
+            linked(server.port, on_unmatched=unmatched.append) as link,
+        ):
+            with pytest.raises(UnreachableError):
+                await link.request(purchase(1), 0.05)
+            assert (await link.request(advice, LONG_S)).mti == "0130"
+            await until(lambda: [each.mti for each in unmatched] == ["0110"])
 
     run(test)
 

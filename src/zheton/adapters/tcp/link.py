@@ -23,6 +23,7 @@ class LinkLimits:
 
     requests_max: int = 10_000
     connect_timeout_s: float = 5.0
+    starting_s: float = 2.0  # how long a host may take to come up before it counts as away
     echo_every_s: float = 30.0
     echo_timeout_s: float = 5.0
     backoff_first_s: float = 0.05
@@ -77,9 +78,9 @@ class IsoLink:
 
     @property
     def is_away(self) -> bool:
-        """Whether the host was lost, or not reached, and has not come back since.
+        """Whether the host was lost, or never reached in all of `starting_s`, and is not back.
 
-        Not so while the first connection is being made: whoever asks then waits for it.
+        Two that start together need not start in order: whoever asks then waits for the host.
         """
         return self._away and not self._ready.is_set()
 
@@ -141,13 +142,14 @@ class IsoLink:
             _log.warning("Ignored a %s from %s that matches nothing", message.mti, self._where)
 
     async def _keep(self) -> None:
-        backoff_s = self._limits.backoff_first_s
+        loop, backoff_s = asyncio.get_running_loop(), self._limits.backoff_first_s
+        patient_until = loop.time() + self._limits.starting_s
         while True:
             try:
                 await self._connected()
                 backoff_s = self._limits.backoff_first_s
             except (OSError, TimeoutError, UnreachableError) as error:
-                self._away = True
+                self._away = self._away or loop.time() > patient_until
                 _log.info("No connection with %s: %s", self._where, type(error).__name__)
             await asyncio.sleep(backoff_s)
             backoff_s = min(2 * backoff_s, self._limits.backoff_max_s)
