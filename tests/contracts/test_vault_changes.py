@@ -272,6 +272,23 @@ def test_every_change_is_a_line_that_says_who_and_why(bench: VaultBench) -> None
     assert bench.vault.history_of_token(token.id, 2, 1) == lines[2:3]
 
 
+def test_what_time_does_to_a_batch_is_in_the_history(bench: VaultBench) -> None:
+    batch, later, window = bench.leased(), NOW + timedelta(days=200), timedelta(days=30)
+    with bench.vault.transaction() as tx:
+        assert tx.expire(batch.bucket, later, 9) == 1
+        assert tx.rest(batch.bucket, later, window, 9) == 1
+        assert tx.free(batch.bucket, later, window, 9) == 1
+        assert tx.free(batch.bucket, later, window, 9) == 0
+    lines = bench.vault.history_of_token(batch.enrolment, 0, 9)[1:]
+    assert [(one.subject, one.before, one.after) for one in lines] == [
+        (batch.name, "", "offered"),
+        (batch.name, "offered", "expired"),
+        (batch.name, "expired", "resting"),
+        (batch.name, "resting", "free"),
+    ]
+    assert {one.by for one in lines[1:]} == {By(Actor.TOKEN_SERVICE, Cause.SCHEDULE)}
+
+
 def test_a_change_that_fails_leaves_no_line(bench: VaultBench) -> None:
     token = owned(bench, 1, "wallet")
     with pytest.raises(ConflictError), bench.vault.transaction() as tx:

@@ -14,7 +14,6 @@ from zheton.adapters.storage.index_blocks import IndexBlocks
 from zheton.adapters.storage.vault_answers import AnswerTx
 from zheton.adapters.storage.vault_batches import standing_of
 from zheton.adapters.storage.vault_bulk import bulk, run
-from zheton.adapters.storage.vault_changes import ChangeTx
 from zheton.adapters.storage.vault_follow_up_tables import metadata
 from zheton.adapters.storage.vault_follow_ups import FollowUpReads, FollowUpTx
 from zheton.adapters.storage.vault_look import TokenLook
@@ -202,7 +201,7 @@ class SqlVault(TokenLook, FollowUpReads):
             return [read_journalled(row) for row in rows]
 
 
-class VaultTx(TokenTx, ChangeTx, AnswerTx, FollowUpTx):
+class VaultTx(TokenTx, AnswerTx, FollowUpTx):
     """Single operations of one transaction; those of the token service are in what it is made of.
 
     Here are those of the network.

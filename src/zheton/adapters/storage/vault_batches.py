@@ -6,6 +6,7 @@ freedom take a bounded number, locked in the order of their keys, as the burns l
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,28 +24,32 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    tuple_,
     update,
 )
 
 from zheton.adapters.storage.index_blocks import IndexBlocks
+from zheton.adapters.storage.vault_changes import ChangeTx
 from zheton.adapters.storage.vault_follow_up_tables import follow_up
 from zheton.adapters.storage.vault_rows import read_batch, to_ms
-from zheton.adapters.storage.vault_tables import batch, debit, dispute, online_number
+from zheton.adapters.storage.vault_tables import batch, debit, dispute, enrolment, online_number
 from zheton.core.errors import ConflictError
 from zheton.core.token.batch import BATCH_SIZE, GENERATIONS_MAX, Batch
 from zheton.core.token.lifecycle import ASKED_FOR, ENDED, STANDING, BatchStatus, batch_before
-from zheton.roles.tsp.state import Enrolment, Terms
+from zheton.roles.tsp.history import SCHEDULE, of_batch
+from zheton.roles.tsp.state import Change, Enrolment, Terms
 
 _NEVER = 0
 _LOOK_AGAIN = timedelta(days=1)  # at a batch that a debit under way or a dispute keeps from rest
 _IS_FREE = text("status = 'free'")  # the very words of the index
 
 
-class BatchTx:
+class BatchTx(ChangeTx):
     """What of a transaction concerns batches (`roles.tsp.ports.VaultTx`)."""
 
     def __init__(self, connection: Connection, blocks: IndexBlocks) -> None:
-        self.connection, self._blocks = connection, blocks
+        super().__init__(connection)
+        self._blocks = blocks
         self.leased_anew = False
 
     def hand_out(self, token_bin: str, bucket: int, count: int) -> list[int] | None:
@@ -150,25 +155,28 @@ class BatchTx:
     def _age(
         self, bucket: int, now: datetime, count: int, which: ColumnElement[bool], **values: Any
     ) -> list[Any]:
-        """The rows that were due and have been changed."""
+        """The rows that were due, as they were; each change of status is in the history."""
         due = and_(batch.c.bucket == bucket, batch.c.due_ms <= to_ms(now), which)
-        first = select(batch.c.bin, batch.c.batch).where(due)
-        held = (
-            first.order_by(batch.c.bin, batch.c.batch)
+        claim = and_(
+            enrolment.c.bucket == batch.c.bucket, enrolment.c.enrolment == batch.c.enrolment
+        )
+        rows = self.connection.execute(
+            select(batch, enrolment.c.requestor)
+            .join_from(batch, enrolment, claim, isouter=True)
+            .where(due)
+            .order_by(batch.c.bin, batch.c.batch)
             .limit(count)
             .with_for_update(of=batch)
-            .cte("held")
         )
-        return list(
-            self.connection.execute(
-                update(batch)
-                .where(
-                    due, exists().where(batch.c.bin == held.c.bin, batch.c.batch == held.c.batch)
-                )
-                .values(values)
-                .returning(batch.c.bucket, batch.c.bin, batch.c.batch, batch.c.generation)
-            ).mappings()
-        )
+        found = list(rows.mappings())
+        keys = [(row["bin"], row["batch"]) for row in found]
+        if not keys:
+            return []
+        these = tuple_(batch.c.bin, batch.c.batch).in_(keys)
+        self.connection.execute(update(batch).where(due, these).values(values))
+        if "status" in values:
+            self.record([_aged(row, values["status"], now) for row in found])
+        return found
 
     def _forget(self, lease: Any) -> None:
         """What a lease that is over leaves behind, for nobody to find by the number any more.
@@ -201,6 +209,12 @@ class BatchTx:
                 repeat_key=follow_up.c.repeat_key + over, debit_key=follow_up.c.debit_key + over
             )
         )
+
+
+def _aged(row: Any, status: BatchStatus, now: datetime) -> Change:
+    before = read_batch(row)
+    after, owner = replace(before, status=status), row["requestor"] or ""
+    return of_batch(before, after, owner, SCHEDULE, now)
 
 
 def standing_of(claim: Enrolment) -> Select[Any]:
