@@ -1,7 +1,7 @@
 """Processes at one vault that do what they are told, all at once: network and token service."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
@@ -75,7 +75,7 @@ def _serve(orders: Connection, ring: Ring, number: int) -> None:
         if verb == "open":
             if racer is not None:
                 racer.bench.database.close()
-            racer = _Racer(*arguments, number)
+            racer = _Racer(number, *arguments)
             orders.send("ready")
         else:
             try:
@@ -87,7 +87,7 @@ def _serve(orders: Connection, ring: Ring, number: int) -> None:
 class _Racer:
     """One process: a switch with its token service, and the debits that it has forwarded."""
 
-    def __init__(self, url: str, number: int) -> None:
+    def __init__(self, number: int, url: str) -> None:
         mark = bytes((number,)) * 4
         seed = int.from_bytes(os.urandom(8), "big")  # ids of two processes must differ
         self.bench = VaultBench(Database(url), seed=seed, mark=mark)
@@ -118,13 +118,14 @@ class _Racer:
     def tokenise(self, envelope: str) -> str:
         """The card of a claim to it, which its issuer lets in at once."""
         self.bench.bank.tar = "00"
-        made = self._again(partial(tokenise, self.bench.desk, envelope, "RU", NOW))
+        desk = replace(self.bench.desk, again=repeated)
+        made = tokenise(desk, envelope, "RU", NOW)
         assert isinstance(made, Tokenised), made
         return made.card.id
 
     def transact(self, enrolment: str) -> SealedCredential:
         """An online number."""
-        made = self._again(
+        made = repeated(
             partial(
                 transact,
                 self.bench.desk,
@@ -138,10 +139,6 @@ class _Racer:
         )
         assert isinstance(made, SealedCredential), made
         return made
-
-    @staticmethod
-    def _again(work: Callable[[], Any]) -> Any:
-        return repeated(work)
 
 
 def _told(step: Answer) -> tuple[str, str | bytes]:

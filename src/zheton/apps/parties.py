@@ -12,6 +12,7 @@ import httpx
 from zheton.adapters.app_key import AppSeal
 from zheton.adapters.http_tsp import HttpTokenService
 from zheton.adapters.merchants_file import load_merchants
+from zheton.adapters.storage.interrupted import repeated
 from zheton.adapters.tcp.link import IsoLink
 from zheton.apps.http.acquirer import acquirer_app
 from zheton.apps.http.health import Peers, tell_health
@@ -125,7 +126,9 @@ class Parties:
     def token_service(self, port: int, line: IssuerLine) -> HttpServer:
         """The token service's door for wallets."""
         on, keys = self.on, self.on.keys
-        desk = TokenDesk(keys, on.vault, line, on.rules, on.entropy, AppSeal(), on.who("tsp"))
+        desk = TokenDesk(
+            keys, on.vault, line, on.rules, on.entropy, AppSeal(), on.who("tsp"), repeated
+        )
         key, thumbprint = keys.envelope_key(), keys.envelope_thumbprint()
         on.admit_requestors()
         app = token_service_app(desk, key, thumbprint, on.clock)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
@@ -130,7 +131,12 @@ def answer_at_once(
     desk: TokenDesk, asked: Asked, work: Callable[[VaultTx], Answer | Decline]
 ) -> JSONResponse:
     """The answer of work in one transaction, once."""
-    return answered(at_once(desk.vault, asked.once, asked.at, lambda tx: said(work(tx))))
+    return answered(kept_at_once(desk, asked, lambda tx: said(work(tx))))
+
+
+def kept_at_once(desk: TokenDesk, asked: Asked, work: Callable[[VaultTx], str]) -> tuple[str, bool]:
+    """`once.at_once`, done again where the database ended the transaction."""
+    return desk.again(partial(at_once, desk.vault, asked.once, asked.at, work))
 
 
 def answer_in_steps(

@@ -1,6 +1,7 @@
 """Enrolling cards and filling devices over the token service's door."""
 
 import json
+from functools import partial
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
@@ -11,6 +12,7 @@ from zheton.apps.http.asking import (
     answer_at_once,
     answer_in_steps,
     answered,
+    kept_at_once,
     said,
 )
 from zheton.apps.http.fields import OnlineNumberAnswer
@@ -32,7 +34,7 @@ from zheton.core.decline import Decline
 from zheton.roles.tsp.activate import activate
 from zheton.roles.tsp.desk import TokenDesk
 from zheton.roles.tsp.devices import register
-from zheton.roles.tsp.once import Keep, at_once
+from zheton.roles.tsp.once import Keep
 from zheton.roles.tsp.ports import VaultTx
 from zheton.roles.tsp.provision import (
     Supply,
@@ -98,7 +100,7 @@ def add_filling(app: FastAPI, desk: TokenDesk) -> None:
         """Make a device known; the same again is nothing."""
         serial, owner = body.serial.lower(), asked.requestor.id
         device = RegisteredDevice(body.deviceId, serial, body.deviceClass, owner)
-        return device_answer(register(desk.vault, device))
+        return device_answer(desk.again(partial(register, desk.vault, device)))
 
     @app.post("/v1/tokens/{token}/replenish", response_model=PackageAnswer)
     def replenish_device(token: OwnToken, body: ReplenishBody, asked: Ask) -> JSONResponse:
@@ -114,7 +116,7 @@ def add_filling(app: FastAPI, desk: TokenDesk) -> None:
             # No credential is kept: what is, names batches, and the package is made of them again.
             return json.dumps({"status": 200, "body": [batch.name for batch in made.batches]})
 
-        text, replayed = at_once(desk.vault, asked.once, asked.at, lease)
+        text, replayed = kept_at_once(desk, asked, lease)
         kept = json.loads(text)
         if kept["status"] != 200:
             return answered((text, replayed))
@@ -125,7 +127,7 @@ def add_filling(app: FastAPI, desk: TokenDesk) -> None:
     @app.post("/v1/tokens/{token}/provisioned")
     def confirm_provisioned(token: OwnToken, asked: Ask) -> Done:
         """The chip has taken what it was last replenished with; saying so twice is nothing."""
-        provisioned(desk, token, asked.at)
+        desk.again(partial(provisioned, desk, token, asked.at))
         return Done()
 
     @app.post("/v1/tokens/{token}/transact", response_model=OnlineNumberAnswer)

@@ -13,9 +13,9 @@ from typing import Protocol
 
 from zheton.adapters.clock import Clock
 from zheton.adapters.tcp.link import IsoLink
+from zheton.core.again import Result
 from zheton.core.debit import Journalled
 from zheton.core.errors import UnreachableError
-from zheton.roles.network.ports import Result
 from zheton.roles.network.stand_in import advice_heard, advice_message, advices_due
 from zheton.roles.network.state import Switch
 

@@ -1,9 +1,9 @@
 """What the network needs of the world."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from zheton.core.debit import Admitted, Advice, Debit, Journalled, Location, RevealedCard
 from zheton.core.decline import Decline
@@ -11,15 +11,6 @@ from zheton.core.token.audit.entry import Resolution
 from zheton.core.token.domain import Counted
 from zheton.roles.network.allowance import Allowance
 from zheton.roles.network.follow_up_ports import FollowUps, FollowUpTx
-
-Result = TypeVar("Result")
-
-
-class Again(Protocol):
-    """Does the work of one transaction, and does it again where the database ended it."""
-
-    def __call__(self, work: Callable[[], Result], /) -> Result:
-        """What the work returned in the end."""
 
 
 class Tokens(Protocol):

@@ -1,13 +1,14 @@
 """What the network owns: the steps of a debit, and what its verbs need of the world."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from zheton.core.again import Again, once
 from zheton.core.debit import Admitted, Journalled
 from zheton.core.decline import Decline
 from zheton.core.iso8583.message import Message
 from zheton.roles.network.allowance import NO_STAND_IN, StandIns
-from zheton.roles.network.ports import Again, Entropy, Journal, Result, Tokens
+from zheton.roles.network.ports import Entropy, Journal, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,6 @@ class Wait:
 
 
 Step = Answer | Forward | Wait
-
-
-def once(work: Callable[[], Result], /) -> Result:
-    """`Again` for a database that ends no transactions."""
-    return work()
 
 
 @dataclass(frozen=True, slots=True)

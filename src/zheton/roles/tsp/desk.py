@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from zheton.core.again import Again, once
 from zheton.roles.tsp.ports import AppSeal, Entropy, IssuerLink, Keys, Vault
 from zheton.roles.tsp.state import Rules
 
@@ -17,3 +18,4 @@ class TokenDesk:
     entropy: Entropy
     app_seal: AppSeal
     who: str = "tsp"  # the party and its process, as the detokenisation log calls them
+    again: Again = once

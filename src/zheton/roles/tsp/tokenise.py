@@ -8,6 +8,7 @@ ACN (deliver this code). The wallet learns an id, the last four digits and how t
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from zheton.core.country import Country, country
 from zheton.core.decline import Decline, Reason
@@ -84,7 +85,7 @@ def tokenise(
         text = f"The issuer refused the card (response code {answer.text(39)})."
         return Decline(Reason.ISSUER_DECLINED, text)
     if answer.text(39) == APPROVED:
-        return _store(on, entered, scheme, home, None, now, claimant)
+        return on.again(partial(_store, on, entered, scheme, home, None, now, claimant))
     delivery = subelements.decode(answer.text(48)).get(subelements.REACHED_BY, "")
     code = _draw_code(on.entropy)
     # First the code, then the rows: a claim whose code was never sent would wait for ever.
@@ -92,7 +93,8 @@ def tokenise(
     if answer.text(39) != APPROVED:
         text = "The issuer could not deliver the code; ask it for another way."
         return Decline(Reason.IDENTITY_NOT_CONFIRMED, text)
-    return _store(on, entered, scheme, home, _Sent(code, delivery), now, claimant)
+    sent = _Sent(code, delivery)
+    return on.again(partial(_store, on, entered, scheme, home, sent, now, claimant))
 
 
 @dataclass(frozen=True, slots=True)
