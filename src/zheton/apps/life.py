@@ -2,8 +2,7 @@
 
 The witness hears of every block of batches that is taken, before one of them leaves, and that the
 mark has risen: whenever a batch is leased anew, and every few seconds while anything is written.
-Whoever puts back a copy
-that lacks any of that is found out at the next start, or at the next beat.
+Whoever puts back a copy that lacks any of that is found out at the next start, or the next beat.
 """
 
 from zheton.adapters.clock import Clock

@@ -14,6 +14,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from zheton.adapters.witness_file import WitnessFile
+from zheton.apps.cli.options import DatabaseUrl
 from zheton.apps.passphrase import AskedPassphrase
 from zheton.apps.wiring import DEFAULT_DATA, Installation
 from zheton.core.errors import ConfigurationError
@@ -29,12 +30,7 @@ PENDING_A_GROUP = 200
 
 def recover(
     data: Annotated[Path, typer.Option(help="The folder of keys and databases.")] = DEFAULT_DATA,
-    database: Annotated[
-        str,
-        typer.Option(
-            help="Where the tables lie instead of --data: postgresql://user@host/name, or sqlite."
-        ),
-    ] = "",
+    database: DatabaseUrl = "",
     skip: Annotated[
         int | None,
         typer.Option(
