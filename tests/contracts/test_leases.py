@@ -8,12 +8,12 @@ from itertools import product
 import pytest
 from sqlalchemy import text
 
-from tests.unit.roles.tsp.debits import BAND, NOW, VaultBench
+from tests.unit.roles.tsp.debits import BAND, NOW, VaultBench, approval, reversal
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.vault import VaultTx
-from zheton.core.debit import Admitted
-from zheton.core.errors import ConflictError
-from zheton.core.token.batch import Batch
+from zheton.core.debit import Admitted, Journalled
+from zheton.core.errors import ConflictError, NotFoundError
+from zheton.core.token.batch import BUCKETS, GENERATIONS_MAX, Batch
 from zheton.core.token.domain import Channel
 from zheton.core.token.lifecycle import (
     ASKED_FOR,
@@ -21,8 +21,15 @@ from zheton.core.token.lifecycle import (
     PAYING,
     STANDING,
     BatchStatus,
+    Cause,
     batch_before,
 )
+from zheton.roles.network.authorise import authorise
+from zheton.roles.network.complete import Answered, complete
+from zheton.roles.network.reverse import reverse
+from zheton.roles.network.state import Answer, Forward
+from zheton.roles.tsp.age import age_all
+from zheton.roles.tsp.dispute import close_dispute, open_dispute
 from zheton.roles.tsp.lease import Use, lease_end
 from zheton.roles.tsp.state import Terms
 
@@ -146,3 +153,149 @@ def test_the_verbs_make_every_step_of_the_table() -> None:
     table = {(before, after) for after in BatchStatus for before in batch_before(after)}
     assert made - table == {(S.ACTIVE, S.ACTIVE)}  # a burn among others changes no status
     assert table <= made
+
+
+# Age
+
+
+def paid(bench: VaultBench, batch: Batch, place: int = 0, now: datetime = NOW) -> Journalled:
+    """A debit that its issuer has approved."""
+    (step,) = authorise(bench.switch, [bench.at_till(batch, place)], now)
+    assert isinstance(step, Forward)
+    complete(bench.switch, [Answered(step, approval(step.message))], now)
+    return step.line
+
+
+def test_a_lease_ends_rests_and_becomes_free(bench: VaultBench) -> None:
+    batch = bench.leased()
+    assert aged(bench, batch, batch.until - timedelta(seconds=1)) is S.OFFERED
+    late, cleared = paid(bench, batch), batch.until - timedelta(days=1)
+    with bench.vault.transaction() as tx:
+        tx.touch([(late.at, 0)], cleared)
+    assert aged(bench, batch, batch.until) is S.RESTING
+    assert aged(bench, batch, cleared + WINDOW) is S.FREE
+    assert bench.vault.leases([late.at]) == {}
+    assert bench.vault.of_number(late.at) == []
+
+
+def test_the_window_counts_from_the_last_event(bench: VaultBench) -> None:
+    batch = bench.leased()
+    line = paid(bench, batch)
+    put(bench, batch, status=S.SPENT, due_ms=0)
+    reversed_at = NOW + timedelta(days=20)
+    with bench.vault.transaction() as tx:
+        assert tx.touch([(line.at, 0)], reversed_at) == {line.at}
+        assert tx.touch([(line.at, 1)], reversed_at) == set()
+    assert aged(bench, batch, reversed_at + WINDOW - timedelta(milliseconds=1)) is S.RESTING
+    assert aged(bench, batch, reversed_at + WINDOW) is S.FREE
+    with bench.vault.transaction() as tx:
+        assert tx.touch([(line.at, 0)], LATER) == set()
+
+
+def test_a_debit_under_way_keeps_its_batch(bench: VaultBench) -> None:
+    batch = bench.leased()
+    (step,) = authorise(bench.switch, [bench.at_till(batch)], NOW)
+    assert isinstance(step, Forward)
+    put(bench, batch, status=S.SPENT, due_ms=0)
+    assert aged(bench, batch, LATER) is S.RESTING
+    answered = LATER + timedelta(days=1)
+    complete(bench.switch, [Answered(step, approval(step.message))], answered)
+    assert aged(bench, batch, answered + WINDOW - timedelta(milliseconds=1)) is S.RESTING
+    assert aged(bench, batch, answered + WINDOW) is S.FREE
+
+
+def test_a_dispute_stops_the_clock_and_starts_it_anew(bench: VaultBench) -> None:
+    batch = bench.leased()
+    line = paid(bench, batch)
+    put(bench, batch, status=S.SPENT, due_ms=0)
+    with bench.vault.transaction() as tx:
+        assert open_dispute(tx, batch.enrolment, line.debit, NOW)
+        assert not open_dispute(tx, batch.enrolment, line.debit, NOW)
+    assert aged(bench, batch, LATER) is S.RESTING
+    closed = LATER + timedelta(days=30)
+    with bench.vault.transaction() as tx:
+        assert close_dispute(tx, batch.enrolment, line.debit, closed)
+        assert not close_dispute(tx, batch.enrolment, line.debit, closed)
+        assert open_dispute(tx, batch.enrolment, line.debit, closed)
+        assert close_dispute(tx, batch.enrolment, line.debit, closed)
+    assert aged(bench, batch, closed + WINDOW - timedelta(milliseconds=1)) is S.RESTING
+    assert aged(bench, batch, closed + WINDOW) is S.FREE
+    with pytest.raises(NotFoundError), bench.vault.transaction() as tx:
+        open_dispute(tx, batch.enrolment, line.debit, closed + WINDOW)
+
+
+def test_a_debit_is_disputed_by_its_own_token_alone(bench: VaultBench) -> None:
+    line = paid(bench, bench.leased())
+    other, _ = bench.enrolled(serial=2)
+    with pytest.raises(NotFoundError), bench.vault.transaction() as tx:
+        open_dispute(tx, other.id, line.debit, NOW)
+
+
+def test_time_finds_every_bucket_and_records_what_it_does(bench: VaultBench) -> None:
+    batches = [bench.leased(serial=serial) for serial in range(1, 5)]
+    assert bench.vault.buckets_due(NOW) == []
+    assert set(bench.vault.buckets_due(LATER)) == {batch.bucket for batch in batches}
+    assert age_all(bench.vault, LATER, WINDOW) == 3 * len(batches)
+    assert age_all(bench.vault, LATER, WINDOW) == 0
+    assert {row(bench, batch).status for batch in batches} == {S.FREE}
+    with bench.vault.transaction() as tx:
+        last = tx.last_change(batches[0].bucket, batches[0].name)
+    assert last is not None
+    assert (last.before, last.after, last.by.cause) == (S.RESTING, S.FREE, Cause.SCHEDULE)
+
+
+def test_a_step_takes_a_bounded_number(bench: VaultBench) -> None:
+    batches = [bench.leased() for _ in range(5)]
+    with bench.vault.transaction() as tx:
+        assert [tx.expire(batches[0].bucket, LATER, 2) for _ in range(4)] == [2, 2, 1, 0]
+
+
+# Leased anew
+
+
+def freed(bench: VaultBench, batch: Batch) -> None:
+    put(bench, batch, status=S.FREE, burnt=-1, given=64, due_ms=None)
+
+
+def test_a_free_batch_begins_its_next_generation(bench: VaultBench) -> None:
+    batch, other = bench.leased(), bench.leased()
+    freed(bench, batch)
+    (again,) = leased_anew(bench, terms(batch))
+    assert (again.batch, again.generation, again.status) == (batch.batch, 1, S.OFFERED)
+    assert (again.burnt, again.key_version, again.expiry) == (0, 2, lease_end(LATER)[0])
+    assert leased_anew(bench, terms(batch)) == []
+    assert row(bench, other).generation == 0
+
+
+def test_only_under_a_later_expiry_another_key_and_a_generation(bench: VaultBench) -> None:
+    batch = bench.leased()
+    freed(bench, batch)
+    assert leased_anew(bench, terms(batch, now=NOW)) == []
+    assert leased_anew(bench, terms(batch, key_version=batch.key_version)) == []
+    assert leased_anew(bench, replace(terms(batch), bucket=(batch.bucket + 1) % BUCKETS)) == []
+    put(bench, batch, generation=GENERATIONS_MAX)
+    assert leased_anew(bench, terms(batch)) == []
+    put(bench, batch, generation=GENERATIONS_MAX - 1)
+    assert [each.generation for each in leased_anew(bench, terms(batch))] == [GENERATIONS_MAX]
+
+
+def test_what_was_before_is_found_by_nobody_after(bench: VaultBench) -> None:
+    """A late reversal, a late clearing and a repeat of the last lessee's debit find nothing."""
+    batch = bench.leased()
+    request = bench.at_till(batch)
+    (step,) = authorise(bench.switch, [request], NOW)
+    assert isinstance(step, Forward)
+    complete(bench.switch, [Answered(step, approval(step.message))], NOW)
+    put(bench, batch, status=S.SPENT, due_ms=0)
+    assert aged(bench, batch, LATER) is S.FREE
+    assert reverse(bench.switch, reversal(request), LATER).text(39) == "14"
+    leased_anew(bench, terms(batch))
+    at = step.line.at
+    assert bench.vault.of_number(at) == []
+    assert bench.vault.untold(99) == []
+    assert bench.vault.seen([(at.bucket, step.line.repeat_key)]) == {}
+    assert reverse(bench.switch, reversal(request), LATER).text(39) == "25"
+    assert bench.vault.reversals_due(9) == []
+    (answer,) = authorise(bench.switch, [request], LATER)
+    assert isinstance(answer, Answer)
+    assert answer.message.text(39) != "00"

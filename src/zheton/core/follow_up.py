@@ -12,6 +12,7 @@ from zheton.core.errors import DecodeError
 from zheton.core.iso8583 import subelements
 from zheton.core.iso8583.message import Message
 from zheton.core.money import BY_NUMERIC, Money
+from zheton.core.token.batch import DISPUTE_WINDOW
 
 PREAUTHORISED = "06"  # DE25: pre-authorised request
 REPLACEMENT_DIGITS, REPLACEMENT_REST = 12, "0" * 12 + "C00000000" * 2
@@ -50,7 +51,7 @@ PROCESSING_CODE = {
 WITHIN = {
     FollowUpKind.INCREMENT: timedelta(days=30),
     FollowUpKind.COMPLETION: timedelta(days=30),
-    FollowUpKind.REFUND: timedelta(days=180),
+    FollowUpKind.REFUND: DISPUTE_WINDOW,
     FollowUpKind.PARTIAL_REVERSAL: timedelta(days=30),
 }
 

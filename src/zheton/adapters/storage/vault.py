@@ -14,6 +14,7 @@ from zheton.adapters.storage.index_blocks import IndexBlocks
 from zheton.adapters.storage.vault_answers import AnswerTx
 from zheton.adapters.storage.vault_batches import standing_of
 from zheton.adapters.storage.vault_bulk import bulk, run
+from zheton.adapters.storage.vault_disputes import DisputeTx
 from zheton.adapters.storage.vault_follow_up_tables import metadata
 from zheton.adapters.storage.vault_follow_ups import FollowUpReads, FollowUpTx
 from zheton.adapters.storage.vault_look import TokenLook
@@ -26,11 +27,11 @@ from zheton.adapters.storage.vault_rows import (
     read_lease,
     to_ms,
 )
-from zheton.adapters.storage.vault_tables import card
+from zheton.adapters.storage.vault_tables import batch, card
 from zheton.adapters.storage.vault_tokens import TokenTx
 from zheton.core.debit import Admitted, Advice, Journalled, Location
 from zheton.core.errors import UnreachableError
-from zheton.core.token.batch import BATCH_SIZE
+from zheton.core.token.batch import BATCH_SIZE, BUCKETS
 from zheton.core.token.domain import Counted
 from zheton.core.token.witness import HandedOut
 from zheton.roles.network.allowance import Allowance
@@ -129,6 +130,12 @@ class SqlVault(TokenLook, FollowUpReads):
             rows = run(connection, _LEASES, entries)
             return {Location(row["bin"], row["asked_index"]): read_lease(row) for row in rows}
 
+    def buckets_due(self, now: datetime) -> list[int]:
+        """The buckets in which time has something to do with batches."""
+        due = (batch.c.bucket.in_(range(BUCKETS)), batch.c.due_ms <= to_ms(now))
+        with self._database.reading() as connection:
+            return list(connection.execute(select(batch.c.bucket).where(*due).distinct()).scalars())
+
     def seen(self, keys: Sequence[tuple[int, str]]) -> Mapping[str, Journalled]:
         """The journal lines of (bucket, repeat key), by repeat key."""
         with self._database.reading() as connection:
@@ -201,7 +208,7 @@ class SqlVault(TokenLook, FollowUpReads):
             return [read_journalled(row) for row in rows]
 
 
-class VaultTx(TokenTx, AnswerTx, FollowUpTx):
+class VaultTx(TokenTx, DisputeTx, AnswerTx, FollowUpTx):
     """Single operations of one transaction; those of the token service are in what it is made of.
 
     Here are those of the network.

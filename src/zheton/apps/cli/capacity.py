@@ -1,12 +1,13 @@
 """`zheton capacity`: how many token BINs a rate of debits and a dispute window need, and why."""
 
 import json
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
 from zheton.core.token import capacity as model
-from zheton.core.token.batch import BATCH_SIZE
+from zheton.core.token.batch import BATCH_SIZE, DISPUTE_WINDOW
 
 BIN_DIGITS = (6, 8)
 
@@ -15,7 +16,7 @@ def capacity(
     rate: Annotated[float, typer.Option(min=0, help="Debits a second, on average.")] = 5565.0,
     window_days: Annotated[
         float, typer.Option(min=0, help="Days that a batch rests after its last financial event.")
-    ] = 180.0,
+    ] = DISPUTE_WINDOW / timedelta(days=1),
     batch_size: Annotated[
         int, typer.Option(min=1, max=model.BATCH_SIZE_MAX, help="Numbers in a batch.")
     ] = BATCH_SIZE,

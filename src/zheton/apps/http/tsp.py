@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from zheton.apps.http.controls import add_controls
+from zheton.apps.http.disputes import add_disputes
 from zheton.apps.http.door import door
 from zheton.apps.http.fields import Clock, EncryptionKeyAnswer, ProblemAnswer
 from zheton.apps.http.guard import BearerGate
@@ -51,6 +52,7 @@ def token_service_app(
     add_enrolment(app, desk)
     add_filling(app, desk)
     add_changes(app, desk)
+    add_disputes(app, desk)
     add_tokens(app, desk)
     add_others(app, desk)
     add_histories(app, desk)

@@ -1,6 +1,7 @@
 """What the token service does on its own, a bounded piece at a time: finish, forget, erase.
 
-It goes on with devices whose suspension was left in the middle, forgets the answers of requests
+It goes on with devices whose suspension was left in the middle, ends leases, lets batches rest and
+frees them, forgets the answers of requests
 that nobody repeats any more, and erases the numbers of deleted cards once nobody can dispute their
 debits. Several processes may do it: each piece is a transaction that finds out what is left.
 """
@@ -11,6 +12,7 @@ from contextlib import suppress
 
 from zheton.adapters.clock import Clock
 from zheton.core.errors import ZhetonError
+from zheton.roles.tsp.age import age_all
 from zheton.roles.tsp.devices import settle_all
 from zheton.roles.tsp.once import forget_answers
 from zheton.roles.tsp.ports import Vault
@@ -44,7 +46,7 @@ class Tender:
             await asyncio.sleep(TEND_EVERY_S)
 
     async def _tend(self) -> None:
-        for piece in (settle_all, forget_answers, scrub):
+        for piece in (settle_all, age_all, forget_answers, scrub):
             try:
                 await asyncio.to_thread(piece, self._vault, self._clock.now())
             except ZhetonError as error:

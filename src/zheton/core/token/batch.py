@@ -5,13 +5,14 @@ that a debit needs, the batch and its card, lies in one bucket.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from zheton.core.token.domain import Channel, Device
 from zheton.core.token.lifecycle import BatchStatus, Hold
 
 BATCH_SIZE = 64
 BUCKETS = 64
+DISPUTE_WINDOW = timedelta(days=180)  # that a batch rests after its last financial event
 GENERATIONS_MAX = 1022  # so that the ATC, two bytes, never repeats for one number and key
 
 

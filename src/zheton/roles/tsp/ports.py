@@ -1,11 +1,11 @@
 """What the token service needs of the world."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from zheton.core.debit import Location
+from zheton.core.debit import Journalled, Location
 from zheton.core.iso8583.message import Message
 from zheton.core.scheme import Cipher
 from zheton.core.scp03.keys import StaticKeys
@@ -168,13 +168,28 @@ class VaultTx(ChangeTx, AnswerTx, Protocol):
         """
 
     def expire(self, bucket: int, now: datetime, count: int) -> int:
-        """End at most `count` leases whose date has passed; how many."""
+        """End at most `count` leases whose date has passed; how many. All three keep a history."""
 
     def rest(self, bucket: int, now: datetime, window: timedelta, count: int) -> int:
         """Lay at most `count` ended batches to rest; how many."""
 
     def free(self, bucket: int, now: datetime, window: timedelta, count: int) -> int:
-        """Free at most `count` batches that have rested for the window; how many were looked at."""
+        """Free at most `count` batches that have rested for the window; how many were looked at.
+
+        One stays at rest while one of its debits is under way or disputed.
+        """
+
+    def open_dispute(self, debit: Journalled, now: datetime) -> bool:
+        """Note that a debit is disputed; whether it was not, as far as is known."""
+
+    def close_dispute(self, debit: Journalled, now: datetime) -> bool:
+        """Note that a dispute is over; whether there was one."""
+
+    def touch(self, leases: Collection[tuple[Location, int]], now: datetime) -> set[Location]:
+        """Count the dispute window of leases from now; the numbers of those that stand."""
+
+    def debit_of(self, enrolment: Enrolment, debit: str) -> Journalled | None:
+        """A debit by its id, if a lease of the enrolment made it and is not over."""
 
     def card(self, card: str) -> Card | None:
         """A card by its id, which begins with its bucket."""
@@ -197,6 +212,9 @@ class Vault(Protocol):
 
     def take_block(self, token_bin: str, bucket: int, count: int, end: int) -> None:
         """Take batch indexes for this process to hand out, durably; outside of any transaction."""
+
+    def buckets_due(self, now: datetime) -> list[int]:
+        """The buckets in which time has something to do with batches."""
 
     def cards_after(self, bucket: int, after: str, count: int) -> list[Card]:
         """At most `count` cards of a bucket, in the order of their ids, those after `after`."""

@@ -6,12 +6,13 @@ then the number stays sealed; after it the row has none, and nobody opens it aga
 
 from datetime import date, datetime, timedelta
 
+from zheton.core.token.batch import DISPUTE_WINDOW
 from zheton.core.token.lifecycle import CardStatus
 from zheton.roles.tsp.ports import Vault
 from zheton.roles.tsp.state import Card
 
 # The dispute window of a number, and the days that what was disputed last takes to be cleared.
-KEPT_FOR = timedelta(days=180 + 30)
+KEPT_FOR = DISPUTE_WINDOW + timedelta(days=30)
 SCRUBBED_MAX = 500  # what one run of background work takes up
 
 
