@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Select, and_, or_, select, tuple_
 
 from zheton.adapters.storage.database import Database
+from zheton.adapters.storage.vault_answers import AnswerTx
 from zheton.adapters.storage.vault_change_tables import status_change
 from zheton.adapters.storage.vault_changes import read_change
 from zheton.adapters.storage.vault_rows import (
@@ -17,7 +18,7 @@ from zheton.adapters.storage.vault_rows import (
 )
 from zheton.adapters.storage.vault_tables import card, device, enrolment
 from zheton.core.token.batch import BUCKETS
-from zheton.roles.tsp.state import Change
+from zheton.roles.tsp.state import Change, RegisteredDevice, Requestor
 from zheton.roles.tsp.view import Search, TokenView
 
 _TABLES = (enrolment, card, device)
@@ -28,6 +29,18 @@ class TokenLook:
     """The reading side of the vault (`roles.tsp.ports.Vault`)."""
 
     _database: Database
+
+    def requestor_by_key(self, key_hash: str) -> Requestor | None:
+        """Whose key has this hash."""
+        with self._database.reading() as connection:
+            return AnswerTx(connection).requestor_by_key(key_hash)
+
+    def device(self, device_id: str) -> RegisteredDevice | None:
+        """A device by its id."""
+        with self._database.reading() as connection:
+            query = select(device).where(device.c.device == device_id)
+            row = connection.execute(query).mappings().first()
+            return read_device(row) if row else None
 
     def view(self, token: str) -> TokenView | None:
         """A token by its id, with card and device."""

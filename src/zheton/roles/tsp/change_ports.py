@@ -79,9 +79,6 @@ class AnswerTx(Protocol):
     def add_requestor(self, new: Requestor) -> None:
         """A new credential; the one of the same id is replaced."""
 
-    def requestor_by_key(self, key_hash: str) -> Requestor | None:
-        """Whose key has this hash."""
-
     def claim_answer(self, once: Once, now: datetime) -> bool:
         """Take a request up; False if it was taken up before, and that still counts."""
 

@@ -23,6 +23,7 @@ from zheton.roles.tsp.state import (
     Lease,
     OnlineNumber,
     RegisteredDevice,
+    Requestor,
     Terms,
 )
 from zheton.roles.tsp.view import Search, TokenView
@@ -224,6 +225,12 @@ class Vault(Protocol):
 
     def leases(self, at: Sequence[Location]) -> Mapping[Location, Lease]:
         """The leases behind some numbers, read at one moment; unknown ones are left out."""
+
+    def requestor_by_key(self, key_hash: str) -> Requestor | None:
+        """Whose key has this hash."""
+
+    def device(self, device_id: str) -> RegisteredDevice | None:
+        """A device by its id, as a transaction has it, but only reading."""
 
     def view(self, token: str) -> TokenView | None:
         """A token by its id, with card and device."""

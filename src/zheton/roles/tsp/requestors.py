@@ -22,8 +22,7 @@ def key_hash(key: str) -> str:
 
 def find(vault: Vault, key: str) -> Requestor | None:
     """Whose bearer key it is. Looking it up by its hash tells no time about the key."""
-    with vault.transaction() as tx:
-        return tx.requestor_by_key(key_hash(key))
+    return vault.requestor_by_key(key_hash(key))
 
 
 def admit(vault: Vault, requestor: Requestor) -> None:
@@ -53,17 +52,15 @@ def reaches(requestor: Requestor, owner: str) -> bool:
 
 def own_token(vault: Vault, requestor: Requestor, token: str) -> str:
     """A token that the requestor may see; NotFoundError otherwise: it does not learn which."""
-    with vault.transaction() as tx:
-        found = tx.enrolment(token)
-    if found is None or not reaches(requestor, found[0].requestor):
+    found = vault.view(token)
+    if found is None or not reaches(requestor, found.token.requestor):
         raise NotFoundError("There is no such token; enrol its card first.")
     return token
 
 
 def own_device(vault: Vault, requestor: Requestor, device: str) -> str:
     """A device that the requestor may see; NotFoundError otherwise."""
-    with vault.transaction() as tx:
-        found = tx.device(device)
+    found = vault.device(device)
     if found is None or not reaches(requestor, found.requestor):
         raise NotFoundError("There is no such device; register it first.")
     return device
