@@ -268,3 +268,33 @@ def test_the_tills_are_listed_and_the_one_of_pos_is_among_them() -> None:
         assert own.terminal_id in {till["terminal"] for till in tills.values()}
 
     visit(play, Bank())
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("preauthorisations/{rrn}/increments", {"reference": "a b"}, 422),
+        ("preauthorisations/{rrn}/increments", {"amount_minor": 0}, 422),
+        ("preauthorisations/{rrn}/completion", {"currency": "XXX"}, 400),
+        ("preauthorisations/{rrn}/completion", {}, 409),
+        ("sales/{rrn}/refunds", {}, 409),
+        ("sales/{rrn}/refunds", {"number": NUMBER}, 422),
+        ("sales/000000000000/partial-reversals", {}, 404),
+        ("sales/x/partial-reversals", {}, 422),
+    ],
+)
+def test_a_wish_that_makes_no_sense_is_a_problem_and_sends_nothing(
+    path: str, body: dict[str, Any], status: int
+) -> None:
+    bank = Bank()
+
+    async def play(client: httpx.AsyncClient) -> None:
+        rrn = (await client.post("/v1/sales", json=TILL)).json()["rrn"]
+        wish = {"reference": "one", "amount_minor": 100, "currency": "RUB"} | body
+        response = await client.post(f"/v1/{path.format(rrn=rrn)}", json=wish)
+        assert response.status_code == status, response.json()
+        assert response.headers["content-type"] == "application/problem+json"
+        assert NUMBER not in response.text
+        assert len(bank.came) == 1
+
+    visit(play, bank)

@@ -480,3 +480,19 @@ def test_a_debit_that_was_stood_in_for_waits_for_its_advice(
 def advised(bench: VaultBench, advice: str) -> None:
     with bench.database.transaction() as connection:
         connection.execute(text("UPDATE debit SET advice = :advice"), {"advice": advice})
+
+
+@pytest.mark.parametrize(
+    ("lease", "code"), [("generation = 1", "25"), ("expiry = '3001'", "54"), ("burnt = 0", "00")]
+)
+@pytest.mark.parametrize(("kind", "of"), ALL)
+def test_what_comes_late_never_reaches_the_next_lease(
+    shop: Shop, kind: FollowUpKind, of: str, lease: str, code: str
+) -> None:
+    _, message = made(shop.bench, kind, of)
+    with shop.bench.database.transaction() as connection:
+        connection.exec_driver_sql(f"UPDATE batch SET {lease}")  # noqa: S608 words of this test
+    assert shop.ask(message) == code
+    with shop.bench.database.reading() as connection:
+        lines = connection.exec_driver_sql("SELECT count(*) FROM follow_up").scalar_one()
+    assert lines == (code == "00")
