@@ -19,6 +19,7 @@ from datetime import timedelta
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 from tests.role_processes import Street, forking, log_to
 from zheton.adapters.tcp.server import Peer
@@ -40,7 +41,8 @@ JOURNALLED = "journalled, not answered"
 POINTS = (BEFORE_BURN, BURNT, FORWARDED, JOURNALLED)
 IN_FLIGHT_MIN = 50
 CROWD = 58  # looked for before a kill: some are answered between the look and the end
-ISSUER_TAKES_S = 0.7  # so that debits are in flight at all, on a machine of any speed
+CROWD_AT_ISSUER = 2 * CROWD  # fewer than there are tills
+ISSUER_KEEPS_S = 2.0  # at most, which is well within the network's patience
 WAIT_S = 30.0
 _armed: set[str] = set()
 
@@ -72,13 +74,29 @@ class KillableNetwork(NetworkNode):
 
 
 class SlowIssuer(IssuerNode):
-    """Decides at once and takes its time to answer a debit, as banks do."""
+    """Decides at once and answers in crowds, so that debits are in flight at any speed.
+
+    When no crowd comes together, because the tills have no more to sell, it answers after a while.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._kept, self._crowd = 0, asyncio.Event()
 
     async def _serve(self, message: Message, peer: Peer) -> Message | None:
         response = await super()._serve(message, peer)
         if message.mti == "0100":
-            await asyncio.sleep(ISSUER_TAKES_S)
+            await self._together()
         return response
+
+    async def _together(self) -> None:
+        crowd, self._kept = self._crowd, self._kept + 1
+        if self._kept >= CROWD_AT_ISSUER:
+            crowd.set()
+            self._kept, self._crowd = 0, asyncio.Event()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ISSUER_KEEPS_S):
+                await crowd.wait()
 
 
 @dataclass
