@@ -38,6 +38,7 @@ from zheton.roles.issuer.post import post
 from zheton.roles.issuer.settle import settle
 from zheton.roles.issuer.state import Bank
 from zheton.roles.network import complete as debits
+from zheton.roles.network.allowance import NO_STAND_IN, StandIns
 from zheton.roles.network.authorise import authorise
 from zheton.roles.network.clear import ResolvedCard, clear
 from zheton.roles.network.follow_up.conclude import AnsweredFollowUp, ForwardFollowUp, conclude
@@ -48,6 +49,7 @@ from zheton.roles.network.follow_up.tell import follow_ups_due as network_due
 from zheton.roles.network.follow_up.undo import reverse_follow_up
 from zheton.roles.network.resolve import resolve
 from zheton.roles.network.reverse import reverse
+from zheton.roles.network.stand_in import advice_heard, advice_message, advices_due
 from zheton.roles.network.state import Answer, Forward
 
 BANK = Acquirer("400001")
@@ -69,10 +71,12 @@ class ThreeRoles:
         }
     )
     now: datetime = NOW
+    stand_ins: StandIns = NO_STAND_IN
 
     def __post_init__(self) -> None:
         file = bundled()
         self.bench = VaultBench(self.databases["vault"])
+        self.bench.switch = replace(self.bench.switch, stand_ins=self.stand_ins)
         self.acquirer = AcquirerDatabase(self.databases["acquirer"])
         self.issuer = IssuerDatabase(self.databases["issuer"])
         self.clearing = ClearingDatabase(self.databases["clearing"])
@@ -137,8 +141,8 @@ class ThreeRoles:
             return reverse(on, message, self.now)
         (taken,) = authorise(on, [message], self.now)
         if isinstance(taken, Forward):
-            response = self.bank_answer(taken.message, fate)
-            return debits.complete(on, [debits.Answered(taken, response)], self.now)[0]
+            response, asked = self.bank_answer(taken.message, fate), fate != "issuer away"
+            return debits.complete(on, [debits.Answered(taken, response, asked)], self.now)[0]
         assert isinstance(taken, Answer)
         return taken.message
 
@@ -165,6 +169,7 @@ class ThreeRoles:
         confirmed = [(line, answer) for line, answer in heard_of if answer is not None]
         follow_ups_answered(confirmed, self.acquirer)
         on = self.bench.switch
+        self.advise(fate)
         for line in network_due(on, 99):
             told = self.bank_answer(follow_up_message(on, line, self.now), fate)
             if told is not None and told.text(39) in ("00", "25"):
@@ -173,6 +178,14 @@ class ThreeRoles:
             told = self.bank_answer(debits.reversal_message(on, debit, self.now), fate)
             if told is not None and told.text(39) in ("00", "25"):
                 debits.reversal_heard(on, debit)
+
+    def advise(self, fate: str = "") -> None:
+        """Advices that are due go out, once."""
+        on = self.bench.switch
+        for line in advices_due(on, 99):
+            message = advice_message(on, line, self.now)
+            if message is not None and self.bank_answer(message, fate) is not None:
+                advice_heard(on, line)
 
     def crash(self) -> None:
         """Network and acquirer start again."""

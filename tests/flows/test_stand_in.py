@@ -5,23 +5,31 @@ Every flow ends with the journals of acquirer, network and issuer held against e
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.chain_lab import ANNA, Chain, flow
 from tests.journals import Journals, rows, unsettled
+from tests.three_roles import FATES, ThreeRoles
+from zheton.adapters.stand_in_file import load_stand_ins
 from zheton.adapters.tcp.server import Peer
 from zheton.apps.lab.people import Holding, Resident
 from zheton.apps.lab.till import Paid
 from zheton.apps.nodes import advising
 from zheton.apps.nodes import network as network_node
+from zheton.core.errors import ConflictError
+from zheton.core.follow_up import FollowUpKind
 from zheton.core.iso8583.message import Message
-from zheton.core.money import money
+from zheton.core.money import Money, currency, money
+from zheton.roles.acquirer.follow_up import Wish
 from zheton.roles.acquirer.reverse import cancel
+from zheton.roles.acquirer.state import Status
 from zheton.roles.issuer.ledger import Kind
 from zheton.roles.terminal.outcome import Approved, OnlineRequest
 
@@ -331,3 +339,41 @@ def test_a_debit_that_was_stood_in_for_reaches_its_owner_and_clears(tmp_path: Pa
         assert not held(chain)
 
     flow(tmp_path, test)
+
+
+STEP = st.tuples(
+    st.sampled_from([*FollowUpKind, "deliver", "advise", "crash", "cancel"]),
+    st.integers(1, 12_000),
+    st.sampled_from(["", "", *FATES]),
+)
+
+
+@given(
+    st.sampled_from(["issuer away", "issuer's answer lost"]),
+    st.booleans(),
+    st.lists(STEP, max_size=8),
+)
+@settings(max_examples=12, deadline=None)
+def test_whatever_follows_a_debit_that_was_stood_in_for_the_three_agree(
+    silence: str, preauthorised: bool, steps: list[tuple[FollowUpKind | str, int, str]]
+) -> None:
+    with ThreeRoles(stand_ins=load_stand_ins()) as roles:
+        record = roles.sell(0, 10_000, held=preauthorised, fate=silence)
+        assert record.status is Status.APPROVED
+        for number, (what, minor, fate) in enumerate(steps):
+            with suppress(ConflictError):
+                if isinstance(what, FollowUpKind):
+                    wish = Wish(what, f"wish-{number}", Money(minor, currency("RUB")))
+                    roles.ask(record.rrn, wish, fate)
+                elif what == "deliver":
+                    roles.deliver(fate)
+                elif what == "advise":
+                    roles.advise(fate)
+                elif what == "crash":
+                    roles.crash()
+                else:
+                    cancel(record.rrn, roles.acquirer)
+        for last in (roles.settle, roles.clear, roles.settle):
+            last()
+        assert unsettled(roles.databases) == 0
+        roles.check()
