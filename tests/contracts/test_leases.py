@@ -30,7 +30,7 @@ from zheton.roles.network.reverse import reverse
 from zheton.roles.network.state import Answer, Forward
 from zheton.roles.tsp.age import age_all
 from zheton.roles.tsp.dispute import close_dispute, open_dispute
-from zheton.roles.tsp.lease import Use, lease_end
+from zheton.roles.tsp.lease import Use, lease, lease_end, leasing
 from zheton.roles.tsp.state import Terms
 
 WINDOW = timedelta(days=30)
@@ -299,3 +299,35 @@ def test_what_was_before_is_found_by_nobody_after(bench: VaultBench) -> None:
     (answer,) = authorise(bench.switch, [request], LATER)
     assert isinstance(answer, Answer)
     assert answer.message.text(39) != "00"
+
+
+# Ranges
+
+
+def test_a_lease_goes_on_to_the_next_range_of_its_region(bench: VaultBench) -> None:
+    enrolment, _ = bench.enrolled()
+    network = bench.rules.schemes.named("mastercard")
+    other = "62355312"  # the one other range that this vault has keys for
+    use = Use(BAND.id, BAND.device, Channel.TILL)
+
+    def bins(regions: str, token_bins: tuple[str, ...] = (other, "520473")) -> list[str]:
+        kept = ((other, frozenset({regions})),)
+        scheme = replace(network, token_bins=token_bins, bin_regions=kept)
+        leased = leasing(
+            bench.vault, lambda tx: lease(tx, bench.keys, scheme, enrolment, use, 2, NOW)
+        )
+        return [batch.bin for batch in leased]
+
+    assert bins("CN") == ["520473"] * 2
+    assert bins("RU") == [other] * 2
+    used_up = 10**9
+    with bench.database.transaction() as connection:
+        query = "UPDATE batch_counter SET next_ordinal = :end WHERE bin = :bin"
+        connection.execute(text(query), {"end": used_up, "bin": other})
+    while "520473" not in (last := bins("RU")):
+        assert last[0] == other  # what this process held of it is handed out to the end
+    with bench.database.transaction() as connection:
+        connection.execute(text("UPDATE batch_counter SET next_ordinal = :end"), {"end": used_up})
+    with pytest.raises(ConflictError, match="every token BIN for RU is used up"):
+        while True:
+            bins("RU")

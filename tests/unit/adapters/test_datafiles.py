@@ -152,3 +152,29 @@ def test_networks_share_neither_names_nor_token_ranges(tmp_path: Path) -> None:
 def test_a_directory_without_networks_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no network is described here"):
         load_schemes(tmp_path)
+
+
+def test_a_range_may_be_kept_for_regions(tmp_path: Path) -> None:
+    kept = '[{ bin = "52047411", regions = ["IN"] }, "520473"]'
+    scheme_file(tmp_path, "mine.toml", ('["520473"]', kept))
+    scheme = load_schemes(tmp_path).named("mastercard")
+    assert scheme.token_bins == ("52047411", "520473")
+    assert scheme.bins_in("IN") == ("52047411", "520473")
+    assert scheme.bins_in("RU") == ("520473",)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "message"),
+    [
+        ('["520473", "52047311"]', "overlaps another one"),
+        ('["520473", "520473"]', "overlaps another one"),
+        ('[{ bin = "520473", regions = [] }]', "for no region"),
+        ('[{ bin = "520473", regions = ["IND"] }]', "alpha-2"),
+        ('[{ bin = "520473", regions = [1] }]', "alpha-2"),
+        ('[{ bin = "520473" }]', "'regions' must be there"),
+    ],
+)
+def test_a_range_that_nobody_could_use_is_told(tmp_path: Path, ranges: str, message: str) -> None:
+    scheme_file(tmp_path, "mine.toml", ('["520473"]', ranges))
+    with pytest.raises(ConfigurationError, match=message):
+        load_schemes(tmp_path)
