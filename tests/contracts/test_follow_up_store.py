@@ -213,3 +213,42 @@ def test_of_two_that_want_the_last_unit_one_gets_it(bench: VaultBench, vault: Sq
             won = list(threads.map(lambda each: did(vault, "complete", each), rivals))
         assert sum(won) == 1
         assert Shop(bench).sums(original) == (rivals[won.index(True)].amount.minor, 0)
+
+
+def test_a_wallet_hears_of_every_change_and_marks_only_what_it_heard(
+    bench: VaultBench, vault: SqlVault
+) -> None:
+    original = debited(bench, bench.leased(), kind="hold")
+
+    def news() -> list[tuple[int, int, int]]:
+        lines = [line for _, line in vault.untold(9)]
+        return [(line.edition, line.held_minor, line.refunded_minor) for line in lines]
+
+    def tell() -> None:
+        heard = [line for _, line in vault.untold(9)]
+        with vault.transaction() as tx:
+            tx.mark_told(heard)
+
+    assert news() == [(0, 10_000, 0)]
+    tell()
+    refused, raised = line(bench, original, INC, 1), line(bench, original, INC, 500)
+    assert did(vault, "begin", refused) and did(vault, "end", refused, 0, 0)
+    assert did(vault, "begin", raised) and news() == []
+    assert did(vault, "end", raised, 500, 0) and news() == [(1, 10_500, 0)]
+    before = [each for _, each in vault.untold(9)]
+    assert did(vault, "lower", line(bench, original, PART, 10_500, 9_000))
+    with vault.transaction() as tx:
+        tx.mark_told(before)  # it was lowered while the wallet was told that it was raised
+    assert news() == [(2, 9_000, 0)]
+    tell()
+    assert did(vault, "complete", line(bench, original, CPL, 8_000)) and news() == [(3, 8_000, 0)]
+    tell()
+    refund = line(bench, original, RFD, 3_000)
+    assert did(vault, "begin", refund) and did(vault, "end", refund, 0, 3_000)
+    assert news() == [(4, 8_000, 3_000)]
+    tell()
+    assert did(vault, "take_back", refund, 0, 3_000) and news() == [(5, 8_000, 0)]
+    tell()
+    assert did(vault, "undo", Shop(bench).line(original)) and news() == [(6, 8_000, 0)]
+    tell()
+    assert news() == []

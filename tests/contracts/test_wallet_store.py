@@ -34,7 +34,18 @@ CARD = WalletCard("c" * 32, USER.id, "Моя карта", "RU", TOKEN, NOW)
 PACKAGE = Package((b"\x00\xa4\x04\x00", b"\x84\xe2" + bytes(250)), 64)
 COMMIT = Commit(DEVICE.id, 1, CARD.id, 7, PACKAGE, CommitState.OFFERED, NOW)
 NOTICE = DebitNotice(
-    "d1", TOKEN.reference, NOW, "Кофе", money("3.5", "KWD"), DebitState.APPROVED, "00", "", "1234"
+    debit="d1",
+    token=TOKEN.reference,
+    at=NOW,
+    merchant_name="Кофе",
+    amount=money("3.5", "KWD"),
+    held=money("2.25", "KWD"),
+    refunded=money("1.125", "KWD"),
+    state=DebitState.APPROVED,
+    edition=2,
+    response_code="00",
+    reason="",
+    number_last4="1234",
 )
 
 

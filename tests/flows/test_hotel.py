@@ -45,6 +45,18 @@ async def told(chain: Chain) -> None:
     raise AssertionError("the issuer has not heard of everything")
 
 
+async def owner_reads(holding: Holding, **wanted: object) -> None:
+    """When the owner's history says that of the newest debit."""
+    found: dict[str, Any] = {}
+    for _ in range(400):
+        newest = (await asyncio.to_thread(holding.phone.history, holding.card["id"]))[0]
+        found = {name: newest[name] for name in wanted}
+        if found == wanted:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(found)
+
+
 def kinds(chain: Chain) -> dict[Kind, int]:
     sums: dict[Kind, int] = {}
     for ledger, minor in chain.ledger().items():
@@ -79,6 +91,7 @@ def test_a_stay_is_held_raised_lowered_paid_and_partly_given_back(tmp_path: Path
             assert kinds(chain)[Kind.HOLDS] == 440_000
             bill = await wish(f"preauthorisations/{rrn}/completion", "bill-7", 420_000)
             assert bill.json()["status"] == "approved"
+            await owner_reads(holding, amountMinor=350_000, heldMinor=420_000, refundedMinor=0)
             early = await wish(f"sales/{rrn}/refunds", "towels", 1)
             assert early.status_code == 409
             await told(chain)
@@ -102,6 +115,7 @@ def test_a_stay_is_held_raised_lowered_paid_and_partly_given_back(tmp_path: Path
             k for k, v in kinds(chain).items() if v
         }
         assert chain.burnt() == burnt
+        await owner_reads(holding, state="approved", heldMinor=420_000, refunded="200.00 RUB")
         await told(chain)
         Journals.read(chain.lab.installation.data).check({rrn})
 

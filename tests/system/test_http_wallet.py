@@ -96,8 +96,11 @@ def notice(town: Town, app: App, card: str, **changes: Any) -> dict[str, Any]:
         "at": NOW.isoformat(),
         "merchantName": "Кофе",
         "amountMinor": 35000,
+        "heldMinor": 30000,
+        "refundedMinor": 10000,
         "currency": "643",
         "state": "approved",
+        "edition": 0,
         "responseCode": "00",
         "reason": "",
         "numberLast4": "1234",
@@ -140,13 +143,15 @@ def test_a_debit_is_pushed_once_and_listed(town: Town, anna: App) -> None:
         told = notice(town, anna, card)
         assert notify(town, told, told).json() == {"recorded": 1}
         assert notify(town, told).json() == {"recorded": 0}
-        assert notify(town, told | {"state": "reversed"}).json() == {"recorded": 1}
+        assert notify(town, told | {"state": "reversed", "edition": 1}).json() == {"recorded": 1}
         pushed: list[dict[str, Any]] = []
         while len(pushed) < 2:
             line = next(lines)
             if line.startswith("data: "):
                 pushed.append(json.loads(line.removeprefix("data: ")))
     assert [event["state"] for event in pushed] == ["approved", "reversed"]
+    assert (pushed[0]["amount"], pushed[0]["held"]) == ("350.00 RUB", "300.00 RUB")
+    assert (pushed[0]["refunded"], pushed[0]["refundedMinor"]) == ("100.00 RUB", 10_000)
     (listed,) = anna.get(f"/v1/creditCards/{card}/transactions")
     assert listed == pushed[-1]
     assert (listed["amount"], listed["merchantName"]) == ("350.00 RUB", "Кофе")

@@ -141,7 +141,8 @@ class Journalled:
 
     A preauthorisation waits for its completion. `changed_minor` is what increments added and
     partial reversals and the completion took away, `refunded_minor` what refunds gave back;
-    `under_way` names the follow-up that its issuer is being asked about.
+    `under_way` names the follow-up that its issuer is being asked about. `edition` counts what has
+    changed for its cardholder since its outcome.
     """
 
     debit: str
@@ -168,6 +169,7 @@ class Journalled:
     changed_minor: int = 0
     refunded_minor: int = 0
     under_way: str = ""
+    edition: int = 0
 
     @property
     def held_minor(self) -> int:

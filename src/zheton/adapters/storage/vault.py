@@ -47,6 +47,7 @@ _UNTOLD, _OF_NUMBER = text(sql.UNTOLD), text(sql.OF_NUMBER)
 
 _UNDO = text(
     "UPDATE debit SET state = 'reversed', reversal_due = true, told = false,"
+    " edition = edition + 1,"
     " advice = CASE WHEN advice IN ('due', 'sent') THEN 'dropped' ELSE advice END"
     " WHERE bucket = :bucket AND repeat_key = :key AND state IN ('pending', 'approved')"
     " AND refunded_minor = 0"
@@ -67,6 +68,15 @@ _GIVE_BACK_STOOD_IN = text(
 _ADVISE = text(
     "UPDATE debit SET advice = :advice WHERE bucket = :bucket AND repeat_key = :key"
     " AND state = 'approved' AND advice IN ('due', 'sent')"
+)
+# Not if something has changed since the wallet was told.
+_TOLD = text(
+    "UPDATE debit SET told = true"
+    " WHERE bucket = :bucket AND repeat_key = :key AND state = :state AND edition = :edition"
+)
+_WANT_REVERSAL = text(
+    "UPDATE debit SET reversal_due = :due"
+    " WHERE bucket = :bucket AND repeat_key = :key AND state = :state"
 )
 _COUNT_BLOCKED = text(
     "SELECT count(*) FROM debit WHERE bucket = :bucket AND bin = :bin AND state = 'blocked'"
@@ -353,26 +363,19 @@ class VaultTx(TokenTx, DisputeTx, AnswerTx, FollowUpTx):
 
     def want_reversal(self, debit: Journalled, due: bool) -> None:
         """Note that the issuer must hear of a reversal, or that it has."""
-        self._flag("reversal_due", debit, due)
+        self.connection.execute(_WANT_REVERSAL, _state_of(debit) | {"due": due})
 
     def mark_told(self, debits: Sequence[Journalled]) -> None:
-        """The wallet has heard of these."""
-        for debit in debits:
-            self._flag("told", debit, True)
+        """The wallet has heard of these, as they stood then."""
+        # In the order of all groups' locks, or two processes that tell could wait for each other.
+        ordered = sorted(debits, key=lambda line: (line.at.bucket, line.repeat_key))
+        if ordered:
+            rows = [_state_of(line) | {"edition": line.edition} for line in ordered]
+            self.connection.execute(_TOLD, rows)
 
-    def _flag(self, column: str, debit: Journalled, value: bool) -> None:
-        self.connection.execute(
-            text(
-                f"UPDATE debit SET {column} = :value"  # noqa: S608
-                " WHERE bucket = :bucket AND repeat_key = :key AND state = :state"
-            ),
-            {
-                "value": value,
-                "bucket": debit.at.bucket,
-                "key": debit.repeat_key,
-                "state": debit.state,
-            },
-        )
+
+def _state_of(debit: Journalled) -> dict[str, Any]:
+    return {"bucket": debit.at.bucket, "key": debit.repeat_key, "state": debit.state}
 
 
 def _day(debit: Journalled) -> int:

@@ -49,23 +49,27 @@ _BEGINS = {
     kind: text(f"UPDATE debit SET under_way = :follow_up{_NAMED}{_FREE}{condition}")  # noqa: S608
     for kind, condition in _BEGIN.items()
 }
+_NEWS = ", told = false, edition = edition + 1"  # its cardholder has to hear of it
 _COMPLETE = text(
     "UPDATE debit SET completed = true, changed_minor = :minor - amount_minor"  # noqa: S608
-    f"{_NAMED}{_FREE} AND preauthorised AND NOT completed"
+    f"{_NEWS}{_NAMED}{_FREE} AND preauthorised AND NOT completed"
     " AND :minor <= amount_minor + changed_minor"
 )
 _LOWER = text(
     "UPDATE debit SET changed_minor = :rest_minor - amount_minor"  # noqa: S608
-    f"{_NAMED}{_FREE} AND NOT completed AND refunded_minor = 0"
+    f"{_NEWS}{_NAMED}{_FREE} AND NOT completed AND refunded_minor = 0"
     " AND amount_minor + changed_minor = :minor"
+)
+_LET_GO = text(
+    f"UPDATE debit SET under_way = ''{_NAMED} AND under_way = :follow_up"  # noqa: S608
 )
 _END = text(
     "UPDATE debit SET under_way = '', changed_minor = changed_minor + :added,"  # noqa: S608
-    f" refunded_minor = refunded_minor + :refunded{_NAMED} AND under_way = :follow_up"
+    f" refunded_minor = refunded_minor + :refunded{_NEWS}{_NAMED} AND under_way = :follow_up"
 )
 _TAKE_BACK = text(
     "UPDATE debit SET changed_minor = changed_minor - :added,"  # noqa: S608
-    f" refunded_minor = refunded_minor - :refunded{_NAMED}"
+    f" refunded_minor = refunded_minor - :refunded{_NEWS}{_NAMED}"
     " AND (:added = 0 OR NOT completed) AND amount_minor + changed_minor > :added"
     " AND refunded_minor >= :refunded"
 )
@@ -148,6 +152,8 @@ class FollowUpTx:
 
     def end(self, line: FollowUp, added_minor: int, refunded_minor: int) -> bool:
         """End what `begin` began, with what it changes."""
+        if not (added_minor or refunded_minor):
+            return self._changed(_LET_GO, _named(line))
         return self._moved(_END, line, added_minor, refunded_minor)
 
     def take_back(self, line: FollowUp, added_minor: int, refunded_minor: int) -> bool:

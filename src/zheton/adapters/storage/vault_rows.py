@@ -193,4 +193,5 @@ def read_journalled(row: Row) -> Journalled:
         changed_minor=row["changed_minor"],
         refunded_minor=row["refunded_minor"],
         under_way=row["under_way"],
+        edition=row["edition"],
     )

@@ -228,6 +228,7 @@ debit = Table(
     Column("changed_minor", BigInteger, nullable=False, server_default=text("0")),
     Column("refunded_minor", BigInteger, nullable=False, server_default=text("0")),
     Column("under_way", String(32), nullable=False, server_default=text("''")),
+    Column("edition", Integer, nullable=False, server_default=text("0")),
     sqlite_with_rowid=False,
 )
 

@@ -102,8 +102,11 @@ NOTICES = Table(
     Column("at_us", BigInteger, nullable=False),
     Column("merchant_name", String(40), nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
+    Column("held_minor", BigInteger, nullable=False),
+    Column("refunded_minor", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("state", String(12), nullable=False),
+    Column("edition", Integer, nullable=False),
     Column("response_code", String(2), nullable=False),
     Column("reason", String(32), nullable=False),
     Column("number_last4", String(4), nullable=False),
@@ -363,8 +366,11 @@ def _notice_row(notice: DebitNotice) -> dict[str, Any]:
         "at_us": _to_us(notice.at),
         "merchant_name": notice.merchant_name,
         "amount_minor": notice.amount.minor,
+        "held_minor": notice.held.minor,
+        "refunded_minor": notice.refunded.minor,
         "currency": notice.amount.currency.code,
         "state": notice.state.value,
+        "edition": notice.edition,
         "response_code": notice.response_code,
         "reason": notice.reason,
         "number_last4": notice.number_last4,
@@ -372,13 +378,17 @@ def _notice_row(notice: DebitNotice) -> dict[str, Any]:
 
 
 def _notice(row: Any) -> DebitNotice:
+    unit = currency(row.currency)
     return DebitNotice(
         debit=row.debit,
         token=row.token,
         at=_from_us(row.at_us),
         merchant_name=row.merchant_name,
-        amount=Money(row.amount_minor, currency(row.currency)),
+        amount=Money(row.amount_minor, unit),
+        held=Money(row.held_minor, unit),
+        refunded=Money(row.refunded_minor, unit),
         state=DebitState(row.state),
+        edition=row.edition,
         response_code=row.response_code,
         reason=row.reason,
         number_last4=row.number_last4,

@@ -147,21 +147,28 @@ class Notice(Body):
     at: AwareDatetime
     merchantName: _Line
     amountMinor: AmountMinor
+    heldMinor: AmountMinor
+    refundedMinor: AmountMinor
     currency: CurrencyCode
     state: DebitState
+    edition: Annotated[int, Field(ge=0, lt=2**31)]
     responseCode: Annotated[str, Field(max_length=2, pattern=r"^[0-9A-Z]*$")]
     reason: Annotated[str, Field(max_length=32, pattern=r"^[a-z-]*$")]
     numberLast4: Annotated[str, Field(pattern=r"^([0-9]{4})?$")]
 
     def record(self) -> DebitNotice:
         """The notice; ConfigurationError for a currency that is not known."""
+        unit = currency(self.currency)
         return DebitNotice(
             debit=self.debitId,
             token=self.tokenUniqueReference,
             at=self.at,
             merchant_name=self.merchantName,
-            amount=Money(self.amountMinor, currency(self.currency)),
+            amount=Money(self.amountMinor, unit),
+            held=Money(self.heldMinor, unit),
+            refunded=Money(self.refundedMinor, unit),
             state=self.state,
+            edition=self.edition,
             response_code=self.responseCode,
             reason=self.reason,
             number_last4=self.numberLast4,
@@ -179,15 +186,23 @@ class NoticesAnswer(Answer):
 
 
 class DebitAnswer(Answer):
-    """One debit; `amount` is written for people, `number` are its last four digits."""
+    """One debit; `numberLast4` are the last four digits of its one-time number.
+
+    `amount` is what was asked for, `held` what that comes to by now (raised, lowered, completed),
+    `refunded` what has gone back; without `Minor` they are written for people.
+    """
 
     debitId: str
     creditCard: str
     at: datetime
     merchantName: str
     amountMinor: int
+    heldMinor: int
+    refundedMinor: int
     currency: str
     amount: str
+    held: str
+    refunded: str
     state: DebitState
     responseCode: str
     reason: str
@@ -239,8 +254,12 @@ def debit_answer(card_id: str, notice: DebitNotice) -> DebitAnswer:
         at=notice.at,
         merchantName=notice.merchant_name,
         amountMinor=notice.amount.minor,
+        heldMinor=notice.held.minor,
+        refundedMinor=notice.refunded.minor,
         currency=notice.amount.currency.code,
         amount=str(notice.amount),
+        held=str(notice.held),
+        refunded=str(notice.refunded),
         state=notice.state,
         responseCode=notice.response_code,
         reason=notice.reason,

@@ -126,7 +126,8 @@ def _debit(debit: dict[str, Any]) -> dict[str, Any]:
     return {
         "at": debit["at"],
         "merchant": debit["merchantName"],
-        "amount": debit["amount"].rpartition(" ")[0],
+        "amount": debit["held"].rpartition(" ")[0],
+        "refunded": debit["refunded"].rpartition(" ")[0] if debit["refundedMinor"] else "",
         "currency": debit["currency"],
         "state": debit["state"],
         "reason": debit["reason"],

@@ -3,10 +3,14 @@
 import { byId, element } from "./dom.js";
 import { money, named, text, time } from "./words.js";
 
-/** What became of a debit; where it was declined, the reason too, which its merchant never hears. */
-function outcome({ state, reason }) {
+/**
+ * What became of a debit: where it was declined, the reason too, which its merchant never hears;
+ * where something was given back, how much.
+ */
+function outcome({ state, reason, refunded, currency }) {
   const why = state === "declined" && reason ? `: ${named("reason", reason)}` : "";
-  return named("state", state) + why;
+  const back = refunded ? `; ${named("state", "refunded")} ${money(refunded, currency)}` : "";
+  return named("state", state) + why + back;
 }
 
 export function render(debits) {

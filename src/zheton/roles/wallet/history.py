@@ -3,22 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zheton.core.debit import DebitState
 from zheton.roles.wallet.cards import own_card
 from zheton.roles.wallet.ports import WalletStore
 from zheton.roles.wallet.state import DebitNotice, User, WalletCard
 
 NOTICES_MAX = 200
-
-# A debit moves one way; a notice of an earlier state that comes late says nothing new.
-_ORDER = {
-    DebitState.PENDING: 0,
-    DebitState.APPROVED: 1,
-    DebitState.DECLINED: 1,
-    DebitState.TIMED_OUT: 1,
-    DebitState.BLOCKED: 1,
-    DebitState.REVERSED: 2,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +19,7 @@ class News:
 
 
 def record(store: WalletStore, notices: Sequence[DebitNotice]) -> list[News]:
-    """What is new among these notices, kept; a notice that came before is nothing.
+    """What is new among these notices, kept; one of no later edition than the last is nothing.
 
     Tokens that are not this wallet's are passed over: asking the sender again would not help.
     """
@@ -39,7 +28,7 @@ def record(store: WalletStore, notices: Sequence[DebitNotice]) -> list[News]:
         for notice in notices:
             card = tx.card_by_token(notice.token)
             known = tx.notice(notice.debit)
-            if card is None or (known is not None and _ORDER[notice.state] <= _ORDER[known.state]):
+            if card is None or (known is not None and notice.edition <= known.edition):
                 continue
             tx.put_notice(notice, card.id)
             news.append(News(card, notice))

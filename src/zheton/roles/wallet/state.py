@@ -99,14 +99,21 @@ class OnlineNumber:
 
 @dataclass(frozen=True, slots=True)
 class DebitNotice:
-    """How a debit stands, as the token service tells it; the number's last four digits only."""
+    """How a debit stands, as the token service tells it; the number's last four digits only.
+
+    `held` is what its merchant may take of it by now, `refunded` what has gone back. Of two notices
+    of one debit that of the higher edition is newer.
+    """
 
     debit: str
     token: str
     at: datetime
     merchant_name: str
     amount: Money
+    held: Money
+    refunded: Money
     state: DebitState
+    edition: int
     response_code: str
     reason: str
     number_last4: str

@@ -147,6 +147,7 @@ def upgrade() -> None:
         sa.Column("changed_minor", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("refunded_minor", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("under_way", sa.String(length=32), server_default=sa.text("''"), nullable=False),
+        sa.Column("edition", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("bucket", "repeat_key"),
         sqlite_with_rowid=False,
     )
