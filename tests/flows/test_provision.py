@@ -9,6 +9,7 @@ import pytest
 from tests.wallet_lab import ANNA, LI, NOW, App, Band, Lab, lab, opened
 from zheton.adapters.storage.incarnation import SqlIncarnation
 from zheton.adapters.terminal_file import load_terminal
+from zheton.apps.lab.wearing import wear
 from zheton.core.country import country
 from zheton.core.debit import Admitted, Debit, Place
 from zheton.core.decline import Decline, Reason
@@ -42,7 +43,8 @@ class Field:
 
 def pay(band: Band, amount: str = "350") -> Sale:
     now = band.clock.now()
-    armed = band.element.arm(now, unlocked=True, on_wrist=True)
+    wear(band.element, now)
+    armed = band.element.arm(now)
     assert isinstance(armed, Armed), armed
     till = load_terminal(country("RU"), currency("RUB"))
     charge = Transaction(money(amount, "RUB"), now.date(), time(12, 0), b"\x01\x02\x03\x04", 7)
@@ -296,7 +298,8 @@ def test_both_networks_can_be_provisioned(pan: str, region: str, armed_label: st
         card = app.post(f"/v1/users/{app.user}/creditCards", body, 201)["id"]
         app.post(f"/v1/creditCards/{card}/verify", {"code": world.code()})
         assert app.companion(band).sync(app.register(band), 0) is not None
-        armed = band.element.arm(NOW, unlocked=True, on_wrist=True)
+        wear(band.element, NOW)
+        armed = band.element.arm(NOW)
         assert isinstance(armed, Armed) and armed.label.startswith(armed_label)
 
 

@@ -35,6 +35,7 @@ from zheton.apps.cli import keys as _keys  # noqa: F401
 from zheton.apps.cli.main import main
 from zheton.apps.cli.pos import settle, transaction_of
 from zheton.apps.companion import Companion, Owner, entry_form
+from zheton.apps.lab.wearing import wear
 from zheton.apps.passphrase import AskedPassphrase
 from zheton.apps.wiring import DEFAULT_BAND, Installation
 from zheton.core.decline import Decline
@@ -117,9 +118,8 @@ def element(memory: str, nfc: str, host: str) -> Verbs:
 
     def arm(card: str) -> bool:
         with turn:
-            armed = chip.arm(
-                clock.now(), unlocked=True, on_wrist=True, card_ref=bytes.fromhex(card)
-            )
+            wear(chip, clock.now())
+            armed = chip.arm(clock.now(), bytes.fromhex(card))
         return isinstance(armed, Armed)
 
     def serial() -> str:

@@ -19,6 +19,9 @@ _FIELDS: Mapping[str, type] = {
     "cards": int,
     "batches": int,
     "window_seconds": int,
+    "passcode_entry": bool,
+    "passcode_minutes": int,
+    "pays_unverified": bool,
 }
 
 

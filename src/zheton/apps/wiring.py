@@ -24,6 +24,7 @@ from zheton.adapters.keys.pkcs11 import MODULE
 from zheton.adapters.keys.vault_keys import VaultKeys
 from zheton.adapters.letter_file import LetterFile
 from zheton.adapters.limits_file import load_limits
+from zheton.adapters.no_cvm_file import load_no_cvm
 from zheton.adapters.outbox import Outbox
 from zheton.adapters.secret_file import open_secret
 from zheton.adapters.stand_in_file import load_stand_ins
@@ -90,7 +91,7 @@ class Installation:
     def rules(self) -> Rules:
         """Networks, rollout policy and the limits of new cards."""
         policy = load_policy(self.policy_file, self.schemes)
-        return Rules(self.schemes, policy, load_limits())
+        return Rules(self.schemes, policy, load_limits(), load_no_cvm())
 
     @cached_property
     def keys(self) -> VaultKeys:

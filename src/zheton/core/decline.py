@@ -27,6 +27,7 @@ class Reason(StrEnum):
     DOMAIN_MERCHANT = "domain-merchant"
     DOMAIN_CATEGORY = "domain-category"
     AMOUNT_LIMIT = "amount-limit"
+    CVM_REQUIRED = "cvm-required"
     DAY_AMOUNT = "day-amount"
     DAY_COUNT = "day-count"
     VELOCITY = "velocity"
@@ -65,6 +66,7 @@ RESPONSE_CODE: dict[Reason, str] = {
     Reason.DOMAIN_MERCHANT: "57",
     Reason.DOMAIN_CATEGORY: "57",
     Reason.AMOUNT_LIMIT: "61",
+    Reason.CVM_REQUIRED: "70",  # PIN data required: tap again, with the passcode
     Reason.DAY_AMOUNT: "61",
     Reason.DAY_COUNT: "65",
     Reason.VELOCITY: "65",

@@ -18,6 +18,9 @@ wrist_sensor = true
 cards = 6
 batches = 3
 window_seconds = 60
+passcode_entry = true
+passcode_minutes = 1440
+pays_unverified = true
 """
 
 

@@ -19,6 +19,7 @@ from zheton.adapters.terminal_file import load_terminal
 from zheton.apps.bench.cards import BenchCard, batches_of, credential, fill, issue
 from zheton.apps.bench.reader import BandReader, why_no_reader
 from zheton.apps.bench.report import Check, Report, Setting, percentile
+from zheton.apps.lab.wearing import wear
 from zheton.apps.wiring import DEFAULT_BAND, Installation
 from zheton.core.country import country
 from zheton.core.emv import tags, tlv
@@ -69,7 +70,8 @@ class _Wrist:
         if self.element.credentials_left() == 0:
             self._refill()
         with self.turn:
-            armed = self.element.arm(self.on.clock.now(), unlocked=True, on_wrist=True)
+            wear(self.element, self.on.clock.now())
+            armed = self.element.arm(self.on.clock.now())
         if not isinstance(armed, Armed):
             raise ConflictError(f"The bench's band does not arm: {armed.text}")
 

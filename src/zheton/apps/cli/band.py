@@ -17,6 +17,7 @@ from zheton.adapters.clock import SystemClock
 from zheton.adapters.vpcd import ATR_CONTACT_T0, ATR_CONTACTLESS, Events, VirtualCard
 from zheton.apps.cli.options import Data, DatabaseUrl
 from zheton.apps.lab.people import READER_BAND
+from zheton.apps.lab.wearing import wear
 from zheton.apps.wiring import DEFAULT_DATA, Installation, open_band
 from zheton.core.emv import status
 from zheton.core.errors import UnreachableError
@@ -77,7 +78,8 @@ class BandInReader:
     def arm(self) -> None:
         """The wearer opens the card screen; the screen's answer is told."""
         with self._turn:
-            result = self._element.arm(self._clock.now(), unlocked=True, on_wrist=True)
+            wear(self._element, self._clock.now())
+            result = self._element.arm(self._clock.now())
         if isinstance(result, Armed):
             self._say(f"Armed: {result.label}, {result.credentials_left} payments left.")
         else:

@@ -17,6 +17,7 @@ from zheton.adapters.http_tsp import ask, error_of
 from zheton.adapters.secret_file import write_private
 from zheton.apps.companion import Companion, Owner, Synced, entry_form
 from zheton.apps.lab.till import TracedCard
+from zheton.apps.lab.wearing import wear
 from zheton.apps.trace import Crossing, Trace
 from zheton.apps.wiring import Band
 from zheton.core.errors import ConfigurationError, UnreachableError
@@ -89,10 +90,9 @@ class Phone:
         return synced
 
     def arm(self, card: dict[str, Any]) -> ArmResult:
-        """The wearer opens the card on the band, unlocked and on the wrist; no link is needed."""
-        return self.band.element.arm(
-            self._clock.now(), unlocked=True, on_wrist=True, card_ref=_reference(card)
-        )
+        """The wearer opens the card on the band, worn and with its passcode; no link is needed."""
+        wear(self.band.element, self._clock.now())
+        return self.band.element.arm(self._clock.now(), card_ref=_reference(card))
 
     def online_number(self, card: str, limit: Money, merchant: str) -> dict[str, Any]:
         """A number for one purchase in a web shop, for five minutes: `number`, `expiry`, `code`.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zheton.core.emv import dol, tags, tlv
+from zheton.core.emv.no_cvm import NEVER, NoCvm
 from zheton.core.errors import DecodeError, EncodeError
 from zheton.core.scheme import CryptogramVersion
 
@@ -22,7 +23,7 @@ _CARD_REF, _CVN, _LAYOUT, _CIPHER, _CRYPTOGRAM_DATA, _ARPC_METHOD = (
     0xC5,
     0xC6,
 )
-_TOKEN_BIN = 0xC7
+_TOKEN_BIN, _NO_CVM = 0xC7, 0xC8
 
 _LAYOUTS: tuple[Literal["mchip", "ccd"], ...] = ("mchip", "ccd")
 _CIPHERS: tuple[Literal["3des", "aes"], ...] = ("3des", "aes")
@@ -53,7 +54,8 @@ _SIZES = {
 class CardProfile:
     """One card as the chip shows it, in EMV's terms; country and currency are numeric codes.
 
-    `priority` 1 is the first choice of PPSE (87); `token_bin` is 6 or 8 digits and public.
+    `priority` 1 is the first choice of PPSE (87); `token_bin` is 6 or 8 digits and public;
+    `no_cvm` is what it pays without the passcode.
     """
 
     card_ref: bytes
@@ -79,6 +81,7 @@ class CardProfile:
     action_code_default: bytes
     action_code_denial: bytes
     action_code_online: bytes
+    no_cvm: NoCvm = NEVER
 
     def __post_init__(self) -> None:
         for name, size in _SIZES.items():
@@ -133,6 +136,7 @@ class CardProfile:
                 (tags.ISSUER_ACTION_CODE_DEFAULT, self.action_code_default),
                 (tags.ISSUER_ACTION_CODE_DENIAL, self.action_code_denial),
                 (tags.ISSUER_ACTION_CODE_ONLINE, self.action_code_online),
+                (_NO_CVM, self.no_cvm.encode()),
             )
         )
 
@@ -165,6 +169,7 @@ class CardProfile:
                 action_code_default=values.raw(tags.ISSUER_ACTION_CODE_DEFAULT),
                 action_code_denial=values.raw(tags.ISSUER_ACTION_CODE_DENIAL),
                 action_code_online=values.raw(tags.ISSUER_ACTION_CODE_ONLINE),
+                no_cvm=NoCvm.decode(values.raw(_NO_CVM)),
             )
         except EncodeError as error:
             raise DecodeError(error.problem, field=error.field, offset=0) from None

@@ -5,6 +5,7 @@ purpose of these cards, a debit that goes online. Each value says why it is what
 """
 
 from zheton.core.emv.card_profile import CardProfile
+from zheton.core.emv.no_cvm import NEVER, NoCvm
 from zheton.core.errors import EncodeError
 from zheton.core.scheme import Scheme
 
@@ -51,6 +52,7 @@ def profile_of(
     language: str,
     issuer_country: str,
     currency: str,
+    no_cvm: NoCvm = NEVER,
 ) -> CardProfile:
     """The profile of one card of a network; country and currency are numeric (3 digits).
 
@@ -82,4 +84,5 @@ def profile_of(
         action_code_default=_ACTION_CODE_DEFAULT,
         action_code_denial=_ACTION_CODE_DENIAL,
         action_code_online=_ACTION_CODE_ONLINE,
+        no_cvm=no_cvm,
     )

@@ -17,6 +17,7 @@ from zheton.core.errors import DecodeError, EncodeError
 
 # ISO/IEC 7816-4, 8.2.1.2: category F is proprietary and needs no registration; "ZHETON" follows.
 PAYMENT_DOMAIN_AID = bytes.fromhex("F05A4845544F4E01")
+WEARER_AID = bytes.fromhex("F05A4845544F4E02")
 
 CARD_PROFILE = 0xD001
 BATCH_HEADER = 0xD002
@@ -24,6 +25,8 @@ CREDENTIALS = 0xD003
 STANDING = 0xD004
 ISSUER_KEY = 0xD005
 CARD_CERTIFICATES = 0xD006
+CARD_ORDER = 0xD007
+CARD_SUSPENSION = 0xD008
 
 CARD_REF_BYTES = 16
 BATCH_REF_BYTES = 8

@@ -6,76 +6,79 @@ closes, the next window may use it; once its number may have left the chip, no o
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
+from zheton.roles.element import words
 from zheton.roles.element.chip import Chip, Window
 from zheton.roles.element.state import Batch, Card
-
-
-class Refusal(StrEnum):
-    """Why the element does not arm."""
-
-    NO_CARD = "no-card"
-    LOCKED = "locked"
-    OFF_WRIST = "off-wrist"
-    NO_CREDENTIALS = "no-credentials"
-    EXPIRED = "expired"
-
-
-_TEXT = {
-    Refusal.NO_CARD: "There is no such card here: add one in the app.",
-    Refusal.LOCKED: "Locked: unlock the device to pay.",
-    Refusal.OFF_WRIST: "Put it on to pay.",
-    Refusal.NO_CREDENTIALS: "No payments left: sync with the app.",
-    Refusal.EXPIRED: "This card's payments are not valid today: sync with the app.",
-}
+from zheton.roles.element.wearing import Cardholder, cardholder
+from zheton.roles.element.words import Refusal
 
 
 @dataclass(frozen=True, slots=True)
 class Armed:
-    """The element is armed for one debit of one card."""
+    """The element is armed for one debit of one card; only a small one if nobody is `verified`."""
 
     card_ref: bytes
     label: str
     until: datetime
     credentials_left: int
+    verified: bool
 
 
 @dataclass(frozen=True, slots=True)
 class NotArmed:
-    """The element refused; `text` is for the device's screen."""
+    """The element refused, in the card's `languages` (5F2D)."""
 
     refusal: Refusal
-    text: str
+    languages: str = "en"
+
+    @property
+    def text(self) -> str:
+        """Why, as a sentence."""
+        return words.sentence(self.refusal)
+
+    @property
+    def screen(self) -> str:
+        """Why, in the 24 signs of a small screen."""
+        return words.on_screen(self.refusal, self.languages)
 
 
 ArmResult = Armed | NotArmed
 
 
-def arm(
-    chip: Chip, now: datetime, *, unlocked: bool, on_wrist: bool, card_ref: bytes | None = None
-) -> ArmResult:
+def arm(chip: Chip, now: datetime, card_ref: bytes | None = None) -> ArmResult:
     """Open a window for a card, or for the default one; a window before it is closed.
 
     Raises UnreachableError if the memory fails; then nothing is armed.
     """
     chip.close()
-    if not unlocked:
-        return _refused(Refusal.LOCKED)
-    if chip.profile.wrist_sensor and not on_wrist:
-        return _refused(Refusal.OFF_WRIST)
     cards = chip.state.by_priority()
     card = (cards[0] if cards else None) if card_ref is None else chip.state.card(card_ref)
     if card is None:
-        return _refused(Refusal.NO_CARD)
-    if card.credentials_left == 0:
-        return _refused(Refusal.NO_CREDENTIALS)
+        chip.refused = Refusal.NO_CARD if chip.worn else Refusal.OFF_WRIST
+        return NotArmed(chip.refused)
     batch = _usable(card, now)
-    if batch is None:
-        return _refused(Refusal.EXPIRED)
+    chip.refused = _refusal(chip, card, now) or (Refusal.EXPIRED if batch is None else None)
+    if batch is None or chip.refused is not None:
+        return NotArmed(chip.refused or Refusal.EXPIRED, card.profile.language)
     until = now + timedelta(seconds=chip.profile.window_seconds)
     chip.open(Window(card.card_ref, batch.header.batch_ref, batch.places[0], now, until))
-    return Armed(card.card_ref, card.profile.label, until, card.credentials_left)
+    verified = chip.verified(now)
+    return Armed(card.card_ref, card.profile.label, until, card.credentials_left, verified)
+
+
+def _refusal(chip: Chip, card: Card, now: datetime) -> Refusal | None:
+    """The first reason not to arm, but for the dates of its credentials."""
+    passcode = chip.state.wearer.passcode
+    if not chip.worn:
+        return Refusal.OFF_WRIST
+    if card.suspended:
+        return Refusal.SUSPENDED
+    if passcode is not None and passcode.locked:
+        return Refusal.PASSCODE_LOCKED
+    if cardholder(chip, card.profile, now) is Cardholder.UNPROVEN:
+        return Refusal.NO_PASSCODE if passcode is None else Refusal.PASSCODE_NEEDED
+    return Refusal.NO_CREDENTIALS if card.credentials_left == 0 else None
 
 
 def _usable(card: Card, now: datetime) -> Batch | None:
@@ -89,7 +92,3 @@ def _usable(card: Card, now: datetime) -> Batch | None:
         ),
         None,
     )
-
-
-def _refused(refusal: Refusal) -> NotArmed:
-    return NotArmed(refusal, _TEXT[refusal])

@@ -1,17 +1,18 @@
-"""The chip's state in one place: what is durable, and the arming window, which is not.
+"""The chip's state in one place: what is durable, and the arming window and wearer, which are not.
 
 Every change goes through `commit`, which returns when the memory has it; only then may an answer
 leave. A window dies with the power, so after a start every number that was shown is abandoned.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from zheton.core.errors import ConfigurationError
 from zheton.roles.element import image
 from zheton.roles.element.ports import Memory
 from zheton.roles.element.profile import DeviceProfile
 from zheton.roles.element.state import ElementState
+from zheton.roles.element.words import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,10 @@ class Window:
 
 
 class Chip:
-    """Durable state and arming window, shared by the interfaces."""
+    """Durable state, arming window and wearer, shared by the interfaces.
+
+    `refused` is why the last arming or tap came to nothing, for the screen; None if it did not.
+    """
 
     def __init__(self, memory: Memory, profile: DeviceProfile) -> None:
         """Start from the memory; ConfigurationError if the element was never manufactured."""
@@ -43,6 +47,9 @@ class Chip:
         self._memory = memory
         self._state = image.decode(stored)
         self._window: Window | None = None
+        self._put_on = False
+        self._proved: datetime | None = None
+        self.refused: Refusal | None = None
         self._commit_if_changed(_abandoned(self._state))
 
     @property
@@ -70,6 +77,47 @@ class Chip:
         if self._window is not None and not self._window.open_at(now):
             self.close()
         return self._window
+
+    @property
+    def worn(self) -> bool:
+        """Whether it is worn; a device that can't sense it always is."""
+        return self._put_on or not self.profile.wrist_sensor
+
+    def put_on(self) -> None:
+        """The sensor feels a wrist; nobody is proved by that."""
+        self._put_on = True
+
+    def take_off(self) -> None:
+        """The sensor feels no wrist: window and proof are over."""
+        self._put_on = False
+        self.doubt_wearer()
+        self.close()
+
+    def prove_wearer(self, now: datetime) -> None:
+        """The passcode was right."""
+        self._proved = now
+
+    def doubt_wearer(self) -> None:
+        """Nobody is proved any more."""
+        self._proved = None
+
+    def verified(self, now: datetime) -> bool:
+        """Whether the passcode was right since it was put on, and not too long ago."""
+        if self._proved is None or not self.worn:
+            return False
+        holds = timedelta(minutes=self.profile.passcode_minutes)
+        return self._proved <= now < self._proved + holds
+
+    def unlock_passcode(self) -> None:
+        """The wallet gives the tries back; who is proved, and the passcode, stay as they are.
+
+        Its authority is the caller's to check. It can't set or forget a passcode: an insider of the
+        wallet with a stolen device would pay with it.
+        """
+        passcode = self._state.wearer.passcode
+        if passcode is not None:
+            wearer = replace(self._state.wearer, passcode=passcode.unlocked())
+            self._commit_if_changed(replace(self._state, wearer=wearer))
 
     def _commit_if_changed(self, state: ElementState) -> None:
         if state != self._state:

@@ -8,6 +8,7 @@ from zheton.core.emv import status, tags
 from zheton.core.emv.apdu import Command, Response
 from zheton.core.emv.card_profile import CardProfile
 from zheton.core.emv.tlv import encode, encode_all
+from zheton.roles.element.log import LOG_ENTRY
 from zheton.roles.element.state import Card
 
 PPSE_NAME = b"2PAY.SYS.DDF01"
@@ -70,17 +71,20 @@ def describe_card(card: Card, priority: int) -> bytes:
             (tags.LANGUAGE_PREFERENCE, profile.language.encode("ascii")),
             (tags.ISSUER_CODE_TABLE_INDEX, _LATIN_1),
             (tags.APPLICATION_PREFERRED_NAME, label),
-            (tags.FCI_ISSUER_DISCRETIONARY_DATA, _issuer_identification(profile)),
+            (tags.FCI_ISSUER_DISCRETIONARY_DATA, _discretionary(profile)),
         )
     )
     return describe(card.name, proprietary)
 
 
-def _issuer_identification(profile: CardProfile) -> bytes:
-    """The token range's BIN: 42 for 6 digits, the extended 9F0C for 8. It is public."""
+def _discretionary(profile: CardProfile) -> bytes:
+    """The token range's BIN, which is public, and where a log lies, whether there is one or not.
+
+    The BIN is 42 for 6 digits, the extended 9F0C for 8.
+    """
     digits = bytes.fromhex(profile.token_bin)
     tag = tags.ISSUER_IDENTIFICATION_NUMBER if len(digits) == 3 else _IIN_EXTENDED
-    return encode(tag, digits)
+    return encode_all(((tag, digits), (tags.LOG_ENTRY, LOG_ENTRY)))
 
 
 def describe(name: bytes, proprietary: bytes) -> bytes:

@@ -11,13 +11,18 @@ from enum import StrEnum
 from zheton.core.emv import status
 from zheton.core.emv.apdu import Command, Response
 from zheton.core.errors import DecodeError, UnreachableError
-from zheton.roles.element import arming
+from zheton.roles.element import arming, log, wearing, words
 from zheton.roles.element.arming import ArmResult
 from zheton.roles.element.chip import Chip
 from zheton.roles.element.domain import HostInterface
+from zheton.roles.element.host_side import HostSide
+from zheton.roles.element.log import LoggedDebit
 from zheton.roles.element.payment import PaymentInterface
 from zheton.roles.element.ports import Entropy, Memory
 from zheton.roles.element.profile import DeviceProfile
+from zheton.roles.element.wearer_app import WearerApplication
+from zheton.roles.element.wearing import Entered
+from zheton.roles.element.words import Refusal
 
 MEMORY_FAILURE = 0x6581  # ISO 7816-4, 5.6
 
@@ -37,16 +42,26 @@ class CardStatus:
     label: str
     credentials_left: int
     abandoned: int
+    suspended: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The element for the device's screen; the default card comes first."""
+    """The element for the device's screen; the default card comes first.
+
+    `tries_left` is None where no passcode was set, and 0 where it is locked. `refused` is why the
+    last arming or tap came to nothing, `screen` what a small screen shows of it.
+    """
 
     serial: bytes
     armed_until: datetime | None
     armed_card: bytes | None
     cards: Sequence[CardStatus]
+    worn: bool
+    verified: bool
+    tries_left: int | None
+    refused: Refusal | None
+    screen: str
 
 
 class Element:
@@ -56,7 +71,8 @@ class Element:
         """Power on; ConfigurationError if the memory was never manufactured."""
         self._chip = Chip(memory, profile)
         self._payment = PaymentInterface(self._chip, entropy)
-        self._host = HostInterface(self._chip)
+        self._host = HostSide(HostInterface(self._chip), WearerApplication(self._chip, entropy))
+        self._entropy = entropy
 
     @property
     def profile(self) -> DeviceProfile:
@@ -92,27 +108,49 @@ class Element:
             self._host.reset()
 
     def power_off(self) -> None:
-        """Everything volatile is gone, the arming window too."""
+        """Everything volatile is gone: the arming window, and whether it is worn and by whom."""
         self.reset(Interface.NFC)
         self.reset(Interface.HOST)
-        self._chip.close()
+        self._chip.take_off()
 
-    def arm(
-        self, now: datetime, *, unlocked: bool, on_wrist: bool, card_ref: bytes | None = None
-    ) -> ArmResult:
+    def arm(self, now: datetime, card_ref: bytes | None = None) -> ArmResult:
         """The wearer opens the card screen: one credential may be spent until the window closes.
 
         Raises UnreachableError if the memory fails; nothing is armed then.
         """
-        return arming.arm(self._chip, now, unlocked=unlocked, on_wrist=on_wrist, card_ref=card_ref)
+        return arming.arm(self._chip, now, card_ref)
 
     def disarm(self) -> None:
         """The wearer leaves the card screen."""
         self._chip.close()
 
+    def put_on(self) -> None:
+        """The wrist sensor says that the device is worn; the passcode says by whom."""
+        self._chip.put_on()
+
     def take_off(self) -> None:
         """The wrist sensor says that the device is worn no more."""
-        self._chip.close()
+        self._chip.take_off()
+
+    def enter_passcode(self, digits: str, now: datetime) -> Entered:
+        """The wearer types the passcode on the device; see `wearing.enter_passcode`."""
+        return wearing.enter_passcode(self._chip, digits, now)
+
+    def set_passcode(self, digits: str, current: str | None = None) -> Entered:
+        """The wearer sets the first passcode, or changes it; see `wearing.set_passcode`."""
+        return wearing.set_passcode(self._chip, digits, current, self._entropy)
+
+    def order_cards(self, order: Sequence[bytes]) -> None:
+        """The wearer puts these cards first, the default one before all.
+
+        NotFoundError if one is not here, UnreachableError if the memory fails.
+        """
+        self._chip.commit(self._chip.state.ordered(tuple(order)))
+
+    def log(self, card_ref: bytes) -> tuple[LoggedDebit, ...]:
+        """The last ten debits of a card, the newest first; none of a card that is not here."""
+        card = self._chip.state.card(card_ref)
+        return tuple(log.read(entry) for entry in card.log) if card else ()
 
     def credentials_left(self, card_ref: bytes | None = None) -> int:
         """Debits that a card, or all cards together, can still make."""
@@ -122,7 +160,9 @@ class Element:
     def status(self, now: datetime) -> Status:
         """What the device's screen shows."""
         window = self._chip.window(now)
-        state = self._chip.state
+        state, refused = self._chip.state, self._chip.refused
+        cards, passcode = state.by_priority(), state.wearer.passcode
+        languages = cards[0].profile.language if cards else ""
         return Status(
             serial=state.serial,
             armed_until=window.until if window else None,
@@ -133,7 +173,13 @@ class Element:
                     card.profile.label,
                     card.credentials_left,
                     sum(batch.abandoned for batch in card.batches),
+                    card.suspended,
                 )
-                for card in state.by_priority()
+                for card in cards
             ),
+            worn=self._chip.worn,
+            verified=self._chip.verified(now),
+            tries_left=passcode.tries_left if passcode else None,
+            refused=refused,
+            screen=words.on_screen(refused, languages) if refused else "",
         )

@@ -5,7 +5,7 @@ of the first out. These cards are online only, so a TC comes from the second alo
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zheton.core.emv import dol, tags
 from zheton.core.emv.cryptogram import (
@@ -18,23 +18,31 @@ from zheton.core.emv.iad import AcType, CardVerificationResults, IssuerApplicati
 from zheton.core.emv.tlv import encode, encode_all
 from zheton.core.errors import VerificationError
 from zheton.roles.element.debit import Debit
+from zheton.roles.element.wearing import Cardholder
 
 _UNABLE_TO_GO_ONLINE = (b"Y3", b"Z3")  # EMV Book 4, annex A6
 _OFFLINE_ONLY = (0x3, 0x6)  # right digit of Terminal Type: EMV Book 4, annex A1
 _ISSUER_APPROVES = 0x80  # CSU, byte 2, b8: EMV Book 3, C10
+_METHOD = 0x3F  # 9F34, byte 1, without b7: EMV Book 3, C3
+_VERIFIED_BY_CHIP = 0x01  # 9F34: Kernel 2 tells on-device verification so (Book C-2, CVM.9)
 _APPROVED = b"00"  # DE39, which an ARPC of method 1 covers
 _ARPC_1_BYTES, _ARPC_2_BYTES, _CSU_END = 8, 4, 8
 
 
 @dataclass(frozen=True, slots=True)
 class Cryptogram:
-    """A cryptogram that was made: its type, its 8 bytes, what it covers, what goes beside it."""
+    """A cryptogram that was made: its type, its 8 bytes, what it covers, what goes beside it.
+
+    `passcode_needed` is why it refuses, if that is why.
+    """
 
     ac_type: AcType
     value: bytes
     values: Mapping[int, bytes]
+    results: CardVerificationResults
     issuer_data: bytes
     counter: bytes
+    passcode_needed: bool = False
 
     @property
     def response(self) -> bytes:
@@ -48,14 +56,18 @@ class Cryptogram:
         return encode(tags.RESPONSE_FORMAT_2, encode_all(objects))
 
 
-def first(debit: Debit, requested: AcType, data: bytes) -> Cryptogram:
+def first(debit: Debit, requested: AcType, data: bytes, cardholder: Cardholder) -> Cryptogram:
     """The first cryptogram, over data that answer CDOL1; DecodeError if their length is wrong."""
     values = dol.split(debit.profile.cdol1, data)
-    # Card risk management: a debit that can't go online is refused, any other has to.
-    refused = requested is AcType.AAC or _offline_only(values)
-    ac_type = AcType.AAC if refused else AcType.ARQC
-    results = CardVerificationResults(ac_type, cdcvm_performed=True, cdcvm_successful=True)
-    return _cryptogram(debit, ac_type, results, values)
+    # Card risk management: a debit that can't go online is refused, and so is one that wants a
+    # verification that never was; any other has to go online.
+    pointless = requested is AcType.AAC or _offline_only(values)
+    unproven = not _proven_enough(debit, cardholder, values)
+    ac_type = AcType.AAC if pointless or unproven else AcType.ARQC
+    verified = cardholder is Cardholder.VERIFIED
+    results = CardVerificationResults(ac_type, cdcvm_performed=verified, cdcvm_successful=verified)
+    made = _cryptogram(debit, ac_type, results, values)
+    return replace(made, passcode_needed=unproven and not pointless)
 
 
 def second(debit: Debit, arqc: Cryptogram, requested: AcType, data: bytes) -> Cryptogram:
@@ -74,15 +86,26 @@ def second(debit: Debit, arqc: Cryptogram, requested: AcType, data: bytes) -> Cr
     if authenticated:
         approved = approved and _issuer_approves(debit, authentication)
     ac_type = AcType.TC if approved else AcType.AAC
-    results = CardVerificationResults(
-        AcType.ARQC,
+    results = replace(
+        arqc.results,
         ac_second=ac_type,
-        cdcvm_performed=True,
-        cdcvm_successful=True,
         issuer_authenticated=authenticated,
         unable_to_go_online=unable,
     )
     return _cryptogram(debit, ac_type, results, {**arqc.values, **answer})
+
+
+def _proven_enough(debit: Debit, cardholder: Cardholder, values: Mapping[int, bytes]) -> bool:
+    """Whether this cardholder may make this debit; an amount that nobody told is none of these."""
+    if cardholder is not Cardholder.EXCUSED:
+        return cardholder is Cardholder.VERIFIED
+    results = values.get(tags.CVM_RESULTS, b"")
+    if not results or results[0] & _METHOD == _VERIFIED_BY_CHIP:
+        return False  # the terminal would take a verification for granted that nobody made
+    amount = values.get(tags.AMOUNT_AUTHORISED, b"").hex()
+    country = values.get(tags.TERMINAL_COUNTRY_CODE, b"").hex()[1:]
+    currency = values.get(tags.TRANSACTION_CURRENCY_CODE, b"").hex()[1:]
+    return amount.isdigit() and debit.profile.no_cvm.allows(country, currency, int(amount))
 
 
 def _offline_only(values: Mapping[int, bytes]) -> bool:
@@ -126,4 +149,4 @@ def _cryptogram(
     }
     signed = cryptogram_input(version, known, encoded)
     value = application_cryptogram(version.cipher, debit.credential.session_key, signed)
-    return Cryptogram(ac_type, value, values, encoded, counter)
+    return Cryptogram(ac_type, value, values, results, encoded, counter)

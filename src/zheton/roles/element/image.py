@@ -22,11 +22,14 @@ from zheton.core.emv.perso import (
 )
 from zheton.core.errors import DecodeError
 from zheton.core.scp03.keys import StaticKeys
+from zheton.roles.element.log import ENTRY_BYTES
 from zheton.roles.element.state import SERIAL_BYTES, Batch, Card, Domain, ElementState
+from zheton.roles.element.wearer import NOBODY, Wearer
 
 _VERSION = 1
 _ELEMENT, _DOMAIN, _CARD, _BATCH, _FORGOTTEN = 0xF001, 0xF002, 0xF003, 0xF004, 0xF005
 _SIGNING_KEY, _ISSUER_KEY, _CERTIFICATES = 0xF006, 0xF007, 0xF008
+_WEARER, _LOG, _SUSPENDED = 0xF011, 0xF012, 0xF013
 _HEADER_BYTES, _MAP_BYTES = 32, 8
 _ERASED = bytes(CREDENTIAL_BYTES)
 
@@ -39,10 +42,16 @@ def encode(state: ElementState) -> bytes:
     ]
     if state.signing_key is not None:
         dgis.append(Dgi(_SIGNING_KEY, state.signing_key.encode()))
+    if state.wearer != NOBODY:
+        dgis.append(Dgi(_WEARER, state.wearer.encode()))
     for card in state.cards:
         dgis.append(Dgi(_CARD, bytes((card.slot,)) + card.profile.encode()))
         if card.issuer_key is not None:
             dgis.append(Dgi(_ISSUER_KEY, card.issuer_key.encode()))
+        if card.log:
+            dgis.append(Dgi(_LOG, b"".join(card.log)))
+        if card.suspended:
+            dgis.append(Dgi(_SUSPENDED, b""))
         for batch in card.batches:
             dgis.append(Dgi(_BATCH, _batch_bytes(batch)))
             if batch.certificates:
@@ -65,6 +74,8 @@ def decode(image: bytes) -> ElementState:
     for identifier, value in dgis[2:]:
         if identifier == _SIGNING_KEY:
             state = replace(state, signing_key=PrivateKey.decode(value))
+        elif identifier == _WEARER:
+            state = replace(state, wearer=Wearer.decode(value))
         elif identifier == _CARD and value:
             cards.append(Card(CardProfile.decode(value[1:]), value[0]))
         elif cards:
@@ -82,6 +93,10 @@ def _with_part(card: Card, identifier: int, value: bytes) -> Card:
         return replace(card, forgotten=_pieces(value, BATCH_REF_BYTES))
     if identifier == _ISSUER_KEY:
         return replace(card, issuer_key=IssuerKey.decode(value))
+    if identifier == _LOG:
+        return replace(card, log=_pieces(value, ENTRY_BYTES))
+    if identifier == _SUSPENDED and not value:
+        return replace(card, suspended=True)
     if identifier == _CERTIFICATES and card.batches:
         certificates = CardCertificates.decode(value).by_place
         return card.with_batch(replace(card.batches[-1], certificates=certificates))

@@ -1,11 +1,11 @@
 """What a personalisation package does to the element: all of it, or nothing.
 
 A package holds data groupings of `core.emv.perso`: card profiles, which batches of a card still
-stand, batch headers and credentials.
+stand, batch headers and credentials, the order of the cards and which of them are suspended.
 A batch that is or ever was here is skipped, so a package takes effect once however often it comes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -20,7 +20,7 @@ from zheton.core.emv.perso import (
     Dgi,
     Standing,
 )
-from zheton.core.errors import ConflictError, DecodeError
+from zheton.core.errors import ConflictError, DecodeError, NotFoundError
 from zheton.roles.element.profile import DeviceProfile
 from zheton.roles.element.state import FORGOTTEN_MAX, Batch, Card, ElementState
 
@@ -50,12 +50,8 @@ def apply(
     certificates: list[CardCertificates] = []
     try:
         for dgi in perso.decode_dgis(package):
-            if dgi.identifier == perso.CARD_PROFILE:
-                state = _with_profile(state, device, CardProfile.decode(dgi.value))
-            elif dgi.identifier == perso.STANDING:
-                state = _without_void(state, Standing.decode(dgi.value))
-            elif dgi.identifier == perso.ISSUER_KEY:
-                state = _with_issuer_key(state, dgi.value)
+            if dgi.identifier in _OF_CARDS:
+                state = _OF_CARDS[dgi.identifier](state, device, dgi.value)
             elif dgi.identifier == perso.BATCH_HEADER:
                 _open_batch(state, BatchHeader.decode(dgi.value), arriving, skipped)
             elif dgi.identifier == perso.CARD_CERTIFICATES:
@@ -71,7 +67,7 @@ def apply(
     return state
 
 
-def _with_issuer_key(state: ElementState, value: bytes) -> ElementState:
+def _with_issuer_key(state: ElementState, _: DeviceProfile, value: bytes) -> ElementState:
     card = state.card(value[: perso.CARD_REF_BYTES])
     if card is None:
         raise Rejected(status.REFERENCED_DATA_NOT_FOUND)
@@ -90,7 +86,8 @@ def _with_certificates(state: ElementState, given: CardCertificates) -> ElementS
     raise Rejected(status.REFERENCED_DATA_NOT_FOUND)
 
 
-def _with_profile(state: ElementState, device: DeviceProfile, profile: CardProfile) -> ElementState:
+def _with_profile(state: ElementState, device: DeviceProfile, value: bytes) -> ElementState:
+    profile = CardProfile.decode(value)
     known = state.card(profile.card_ref)
     if known is not None and known.profile.aid == profile.aid:
         return state.with_card(replace(known, profile=profile))
@@ -104,13 +101,36 @@ def _with_profile(state: ElementState, device: DeviceProfile, profile: CardProfi
     return state.with_card(replace(known, profile=profile, slot=fresh.slot))
 
 
-def _without_void(state: ElementState, standing: Standing) -> ElementState:
+def _without_void(state: ElementState, _: DeviceProfile, value: bytes) -> ElementState:
     """The state without batches that the provider has ended: their keys go with them."""
+    standing = Standing.decode(value)
     card = state.card(standing.card_ref)
     if card is None:
         raise Rejected(status.REFERENCED_DATA_NOT_FOUND)
     void = [b for b in card.batches if b.header.batch_ref not in standing.batch_refs]
     return state.with_card(_forgetting(card, void))
+
+
+def _ordered(state: ElementState, _: DeviceProfile, value: bytes) -> ElementState:
+    """The state with the cards of these references first, the default one before all."""
+    size = perso.CARD_REF_BYTES
+    order = tuple([value[at : at + size] for at in range(0, len(value), size)])
+    if len(value) % size or not order or len(set(order)) != len(order):
+        raise Rejected(status.WRONG_DATA)
+    try:
+        return state.ordered(order)
+    except NotFoundError:
+        raise Rejected(status.REFERENCED_DATA_NOT_FOUND) from None
+
+
+def _suspended(state: ElementState, _: DeviceProfile, value: bytes) -> ElementState:
+    """The state with a card suspended (01) or resumed (00)."""
+    card = state.card(value[: perso.CARD_REF_BYTES])
+    if card is None:
+        raise Rejected(status.REFERENCED_DATA_NOT_FOUND)
+    if value[perso.CARD_REF_BYTES :] not in (b"\0", b"\1"):
+        raise Rejected(status.WRONG_DATA)
+    return state.with_card(replace(card, suspended=value[-1] == 1))
 
 
 def _open_batch(
@@ -181,3 +201,13 @@ def _forgetting(card: Card, over: Sequence[Batch]) -> Card:
     forgotten = card.forgotten + tuple(batch.header.batch_ref for batch in over)
     kept = tuple(batch for batch in card.batches if batch not in over)
     return replace(card, batches=kept, forgotten=forgotten[-FORGOTTEN_MAX:])
+
+
+# What changes cards that are here: each works on its own, in the order in which it comes.
+_OF_CARDS: Mapping[int, Callable[[ElementState, DeviceProfile, bytes], ElementState]] = {
+    perso.CARD_PROFILE: _with_profile,
+    perso.STANDING: _without_void,
+    perso.ISSUER_KEY: _with_issuer_key,
+    perso.CARD_ORDER: _ordered,
+    perso.CARD_SUSPENSION: _suspended,
+}

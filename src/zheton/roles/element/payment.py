@@ -13,13 +13,15 @@ from zheton.core.emv import dol, status, tags, tlv
 from zheton.core.emv.apdu import Command, Response
 from zheton.core.emv.iad import AcType
 from zheton.core.errors import DecodeError
-from zheton.roles.element import directory, generate_ac, relay
+from zheton.roles.element import directory, generate_ac, log, relay
 from zheton.roles.element.chip import Chip, Window
 from zheton.roles.element.debit import Debit, Signing
 from zheton.roles.element.generate_ac import Cryptogram
 from zheton.roles.element.ports import Entropy
 from zheton.roles.element.signature import signed_response
 from zheton.roles.element.state import Batch, Card
+from zheton.roles.element.wearing import cardholder
+from zheton.roles.element.words import Refusal
 
 _CLASSES = (0x00, 0x80)
 _AC_TYPES = {0x00: AcType.AAC, 0x40: AcType.TC, 0x80: AcType.ARQC}
@@ -147,6 +149,8 @@ class PaymentInterface:
             return Response(sw=status.INCORRECT_P1_P2)
         if command.data:
             return Response(sw=status.WRONG_LENGTH)
+        if file == log.FILE:
+            return self._log_record(command.p1, now)
         session = self._session
         if not isinstance(session, _Initiated) or self._chip.window(now) != session.debit.window:
             return _REFUSED
@@ -155,14 +159,27 @@ class PaymentInterface:
         record = session.debit.records().get((file, command.p1))
         return Response(sw=status.RECORD_NOT_FOUND) if record is None else Response(record)
 
+    def _log_record(self, number: int, now: datetime) -> Response:
+        """An entry of the log as it is, without a template (Book 3, D4); the newest is number 1."""
+        armed = self._armed(now)
+        if armed is None:
+            return _REFUSED
+        entries = armed[0].log
+        if number > len(entries):
+            return Response(sw=status.RECORD_NOT_FOUND)
+        return Response(entries[number - 1])
+
     def _get_data(self, command: Command, now: datetime) -> Response:
         if command.data:
             return Response(sw=status.WRONG_LENGTH)
         armed = self._armed(now)
-        # The counter is all there is: no passcode is verified here (9F17), no log is kept (9F4F),
-        # and a counter that belongs to its number has no last online value (9F13).
-        if command.p1 << 8 | command.p2 != tags.ATC or armed is None:
+        wanted = command.p1 << 8 | command.p2
+        # A counter that belongs to its number has no last online value (9F13), and a stranger's
+        # reader is not told of the passcode's tries (9F17), which count elsewhere.
+        if armed is None or wanted not in (tags.ATC, tags.LOG_FORMAT):
             return Response(sw=status.REFERENCED_DATA_NOT_FOUND)
+        if wanted == tags.LOG_FORMAT:
+            return Response(tlv.encode(tags.LOG_FORMAT, log.LOG_FORMAT))
         _, batch, window = armed
         credential = batch.credentials[window.place]
         if credential is None:
@@ -190,13 +207,14 @@ class PaymentInterface:
         armed = self._armed(now)
         if armed is None or armed[2] != session.debit.window:
             return _REFUSED
-        made = generate_ac.first(session.debit, requested, command.data)
-        answer = self._answer_with(session.debit, made, command, (command.data,))
         card, batch, window = armed
+        holder = cardholder(self._chip, card.profile, now)
+        made = generate_ac.first(session.debit, requested, command.data, holder)
+        answer = self._answer_with(session.debit, made, command, (command.data,))
         # Burnt before the answer leaves: whatever happens now, no second debit has this number.
-        spent = card.with_batch(batch.spend(window.place))
-        self._chip.commit(self._chip.state.with_card(spent))
+        self._burn(card.with_batch(batch.spend(window.place)), made)
         self._chip.close()
+        self._chip.refused = Refusal.PASSCODE_NEEDED if made.passcode_needed else None
         online = made.ac_type is AcType.ARQC
         self._session = (
             _Online(session.name, session.debit, made, command.data)
@@ -204,6 +222,14 @@ class PaymentInterface:
             else _Ended(session.name)
         )
         return Response(answer)
+
+    def _burn(self, card: Card, made: Cryptogram) -> None:
+        """Keep the card without the credential, with the debit in its log, in one commit."""
+        entry = log.entry(made.ac_type, made.counter, made.values)
+        state = self._chip.state.with_card(replace(card, log=log.with_entry(card.log, entry)))
+        if made.ac_type is AcType.ARQC and not made.results.cdcvm_successful:
+            state = replace(state, wearer=state.wearer.unverified_once_more())
+        self._chip.commit(state)
 
     def _second(self, session: _Online, requested: AcType, command: Command) -> Response:
         made = generate_ac.second(session.debit, session.arqc, requested, command.data)
@@ -233,7 +259,7 @@ class PaymentInterface:
         window = self._chip.window(now)
         card = self._chip.state.card(window.card_ref) if window else None
         batch = card.batch(window.batch_ref) if window and card else None
-        if window is None or card is None or batch is None:
+        if window is None or card is None or batch is None or card.suspended:
             return None
         selected = self._session.name if self._session else None
         return (card, batch, window) if card.name == selected else None

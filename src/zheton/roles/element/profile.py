@@ -8,6 +8,7 @@ from zheton.core.errors import ConfigurationError
 CARDS_MAX = 6  # as many entries as fit the PPSE into one short response
 BATCHES_MAX = 8
 WINDOW_SECONDS_MAX = 300
+PASSCODE_MINUTES_MAX = 24 * 60
 
 
 class DeviceClass(StrEnum):
@@ -23,7 +24,9 @@ class DeviceClass(StrEnum):
 class DeviceProfile:
     """One kind of device. `batches` are kept a card; `window_seconds` is how long it stays armed.
 
-    A device without `wrist_sensor` can't know whether it is worn, so it is not asked.
+    A device without `wrist_sensor` can't know whether it is worn, so it is not asked. A passcode
+    that was right proves its wearer for `passcode_minutes`; without `passcode_entry` it comes over
+    the host interface alone. `pays_unverified`: small amounts also without it.
     """
 
     name: str
@@ -35,12 +38,16 @@ class DeviceProfile:
     cards: int
     batches: int
     window_seconds: int
+    passcode_entry: bool
+    passcode_minutes: int
+    pays_unverified: bool
 
     def __post_init__(self) -> None:
         bounds = (
             ("cards", self.cards, CARDS_MAX),
             ("batches", self.batches, BATCHES_MAX),
             ("window_seconds", self.window_seconds, WINDOW_SECONDS_MAX),
+            ("passcode_minutes", self.passcode_minutes, PASSCODE_MINUTES_MAX),
         )
         for name, value, most in bounds:
             if not 1 <= value <= most:

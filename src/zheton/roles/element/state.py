@@ -13,7 +13,9 @@ from zheton.core.crypto.rsa import PrivateKey
 from zheton.core.emv.card_profile import CardProfile
 from zheton.core.emv.card_records import IssuerKey
 from zheton.core.emv.perso import BatchHeader, Credential
+from zheton.core.errors import NotFoundError
 from zheton.core.scp03.keys import StaticKeys
+from zheton.roles.element.wearer import NOBODY, Wearer
 
 SERIAL_BYTES = 10
 FORGOTTEN_MAX = 64  # batches that are gone but must not be loaded again
@@ -86,6 +88,7 @@ class Card:
     """One card: its profile, its batches in the order of use, and the references of past ones.
 
     `slot` tells cards of one network apart: the name of every one after the first has it appended.
+    `log` are entries of `log`, the newest first; a suspended card is kept and does not pay.
     """
 
     profile: CardProfile
@@ -93,6 +96,8 @@ class Card:
     batches: tuple[Batch, ...] = ()
     forgotten: tuple[bytes, ...] = ()
     issuer_key: IssuerKey | None = None
+    log: tuple[bytes, ...] = ()
+    suspended: bool = False
 
     @property
     def card_ref(self) -> bytes:
@@ -137,16 +142,26 @@ class ElementState:
     payment_domain: Domain
     cards: tuple[Card, ...] = ()
     signing_key: PrivateKey | None = None
+    wearer: Wearer = NOBODY
 
     def card(self, card_ref: bytes) -> Card | None:
         """The card of this reference, or None."""
         return next((card for card in self.cards if card.card_ref == card_ref), None)
 
     def by_priority(self, first: bytes | None = None) -> tuple[Card, ...]:
-        """The cards, the one of reference `first` before all, then by priority (87)."""
-        return tuple(
-            sorted(self.cards, key=lambda card: (card.card_ref != first, card.profile.priority))
-        )
+        """The cards: `first` before all, then as the wearer wants them, then by priority (87)."""
+
+        def place(card: Card) -> tuple[bool, int, int]:
+            wanted = self.wearer.place(card.card_ref)
+            return card.card_ref != first, wanted, card.profile.priority
+
+        return tuple(sorted(self.cards, key=place))
+
+    def ordered(self, order: tuple[bytes, ...]) -> "ElementState":
+        """The state with these cards first; NotFoundError if one of them is not here."""
+        if any(self.card(ref) is None for ref in order):
+            raise NotFoundError("There is no such card on this device; sync with the app.")
+        return replace(self, wearer=self.wearer.with_order(order))
 
     def with_card(self, changed: Card) -> "ElementState":
         """The state with the card of the same reference replaced, or added."""

@@ -173,7 +173,8 @@ def _wrong_code(debit: Debit, key: bytes) -> Decline | None:
 def _may_not_pay(debit: Debit, lease: Lease, rules: Rules, now: datetime) -> Decline | None:
     """Domain controls and rollout policy: what refuses although the number is proven.
 
-    First what the number is made for, then controls, limits and an online number's own bounds.
+    First what the number is made for, then controls, limits, what needs its cardholder verified,
+    and an online number's own bounds.
     """
     refusal = (
         refuse_channel(lease.batch.channel, debit.channel)
@@ -181,6 +182,7 @@ def _may_not_pay(debit: Debit, lease: Lease, rules: Rules, now: datetime) -> Dec
             lease.card.controls, lease.batch.enrolment, _circumstances(debit, lease, now)
         )
         or refuse_amount(lease.card.limits, debit.amount)
+        or _unverified(debit, lease, rules)
     )
     if refusal is None and lease.online is not None:
         refusal = _out_of_bounds(debit, lease.online)
@@ -213,6 +215,24 @@ def _circumstances(debit: Debit, lease: Lease, now: datetime) -> Circumstances:
         category=place.category,
         minor=lease.card.limits.minor(debit.amount),
     )
+
+
+def _unverified(debit: Debit, lease: Lease, rules: Rules) -> Decline | None:
+    """The refusal of an amount that needs the cardholder verified, where the chip says: not done.
+
+    A chip refuses by itself; one that did not was personalised under other limits, or altered.
+    """
+    if debit.channel is not Channel.TILL:
+        return None
+    version = rules.schemes.named(lease.card.network).cryptogram
+    issuer_data = (debit.chip or {}).get(tags.ISSUER_APPLICATION_DATA, b"")
+    amount, place = debit.amount, country(debit.place.country)
+    if IssuerApplicationData.decode(version, issuer_data).cvr.cdcvm_successful:
+        return None
+    if rules.no_cvm.allows(place.numeric, amount.currency.numeric, amount.minor):
+        return None
+    text = "The amount needs the cardholder verified on the device, and nobody was."
+    return Decline(Reason.CVM_REQUIRED, text, "domain-cvm")
 
 
 def _out_of_bounds(debit: Debit, online: OnlineNumber) -> Decline | None:

@@ -16,6 +16,7 @@ from zheton.core.decline import Decline, Reason
 from zheton.core.emv.apdu import Command
 from zheton.core.emv.issuance import profile_of
 from zheton.core.emv.keys import session_key
+from zheton.core.emv.no_cvm import NoCvm
 from zheton.core.emv.perso import (
     BATCH_HEADER,
     CARD_PROFILE,
@@ -149,7 +150,10 @@ def package(on: TokenDesk, supply: Supply, counter: int, now: datetime) -> Packa
     """The commands that bring a supply to its chip, whose domain counts `counter`."""
     scheme = on.rules.schemes.named(supply.card.network)
     # First what stands, so that the chip makes room: batches may be void that it still holds.
-    dgis = [_profile(scheme, supply.enrolment, supply.card), _standing_dgi(supply)]
+    dgis = [
+        _profile(scheme, supply.enrolment, supply.card, on.rules.no_cvm),
+        _standing_dgi(supply),
+    ]
     for batch in supply.batches:
         dgis += _batch(on.keys, scheme, supply.enrolment, batch, now)
     numbers = len(supply.batches) * BATCH_SIZE
@@ -216,7 +220,7 @@ def _standing_dgi(supply: Supply) -> Dgi:
     return Dgi(STANDING, Standing(bytes.fromhex(supply.enrolment.id), refs).encode())
 
 
-def _profile(scheme: Scheme, enrolment: Enrolment, card: Card) -> Dgi:
+def _profile(scheme: Scheme, enrolment: Enrolment, card: Card, no_cvm: NoCvm) -> Dgi:
     profile = profile_of(
         scheme,
         card_ref=bytes.fromhex(enrolment.id),
@@ -225,6 +229,7 @@ def _profile(scheme: Scheme, enrolment: Enrolment, card: Card) -> Dgi:
         language=_LANGUAGE,
         issuer_country=country(enrolment.region).numeric,
         currency=card.limits.currency,
+        no_cvm=no_cvm,
     )
     return Dgi(CARD_PROFILE, profile.encode())
 

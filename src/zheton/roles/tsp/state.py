@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from zheton.core.emv.no_cvm import NEVER, NoCvm
 from zheton.core.policy.compiled import Policy
 from zheton.core.scheme import Schemes
 from zheton.core.token.batch import Batch
@@ -202,6 +203,7 @@ class Rules:
     schemes: Schemes
     policy: Policy
     limits: Mapping[str, Limits]  # by alpha-2 region, "" for all others: what a new card may spend
+    no_cvm: NoCvm = NEVER  # what may be paid without a cardholder verification
 
     def limits_in(self, region: str) -> Limits:
         """The limits of a card enrolled in a region."""

@@ -14,6 +14,7 @@ from zheton.core.emv import keys, perso, tlv
 from zheton.core.emv.apdu import Command, Response
 from zheton.core.emv.card_profile import CardProfile
 from zheton.core.emv.issuance import profile_of
+from zheton.core.emv.no_cvm import NoCvm, NoCvmLimit
 from zheton.core.emv.perso import BatchHeader, Credential, Credentials, Dgi
 from zheton.core.scheme import CryptogramVersion, Scheme
 from zheton.core.scp03.channel import SecurityLevel
@@ -33,7 +34,11 @@ ISSUER_MASTER_KEYS = {
     "3des": bytes.fromhex("0123456789ABCDEFFEDCBA9876543210"),
     "aes": bytes(range(16)),
 }
+PASSCODE = "1379"
 HOST_CHALLENGE = bytes.fromhex("1122334455667788")
+
+# Nobody has to prove anything up to 1,000 roubles in Russia, three times in a row.
+NO_CVM = NoCvm(3, (NoCvmLimit("643", "643", 100_000),))
 
 MASTERCARD = Scheme(
     name="mastercard",
@@ -84,6 +89,7 @@ def make_profile(scheme: Scheme, card: int = 1, priority: int = 1) -> CardProfil
         language="ruen",
         issuer_country="643",
         currency="643",
+        no_cvm=NO_CVM,
     )
 
 
@@ -176,8 +182,18 @@ class Bench:
         package = make_package(profile, scheme, batch=next(self._batches), size=size)
         assert set(self.store(package)) == {0x9000}
 
+    def wear(self) -> None:
+        """Put it on and enter the passcode, which is set at the first time."""
+        self.element.put_on()
+        if self.element.status(self.now).tries_left is None:
+            assert self.element.set_passcode(PASSCODE).right
+        assert self.element.enter_passcode(PASSCODE, self.now).right
+
     def arm(self, card_ref: bytes | None = None) -> None:
-        result = self.element.arm(self.now, unlocked=True, on_wrist=True, card_ref=card_ref)
+        """Arm it on the wrist of its owner."""
+        if not self.element.status(self.now).verified:
+            self.wear()
+        result = self.element.arm(self.now, card_ref)
         assert isinstance(result, Armed)
 
     def select(self, name: bytes) -> Response:

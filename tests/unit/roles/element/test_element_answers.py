@@ -6,6 +6,7 @@ from tests.unit.roles.element.conftest import MASTERCARD, UNIONPAY, Bench, make_
 from zheton.core.emv import tlv
 from zheton.core.emv.perso import PAYMENT_DOMAIN_AID
 from zheton.roles.element.element import Interface
+from zheton.roles.element.log import LOG_FORMAT
 
 PPSE = "00A404000E325041592E5359532E444446303100"
 
@@ -144,11 +145,12 @@ def test_records_past_the_end_and_in_other_files(bench: Bench) -> None:
     assert bench.nfc("00B2011C00").sw == 0x6A82
 
 
-def test_counter_while_armed_and_nothing_else(bench: Bench) -> None:
+def test_counter_and_log_format_while_armed_and_nothing_else(bench: Bench) -> None:
     bench.arm()
     assert bench.select(MASTERCARD.aid).ok
     assert bench.nfc("80CA9F3600").data == bytes.fromhex("9F36020041")
-    for tag in ("9F13", "9F17", "9F4F", "9F7F", "005A", "9F24"):
+    assert bench.nfc("80CA9F4F00").data.hex() == "9f4f13" + LOG_FORMAT.hex()
+    for tag in ("9F13", "9F17", "9F7F", "005A", "9F24"):
         assert bench.nfc(f"80CA{tag}00").sw == 0x6A88
 
 

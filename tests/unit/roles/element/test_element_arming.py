@@ -13,7 +13,8 @@ from tests.unit.roles.element.conftest import (
     tags_of,
 )
 from zheton.core.errors import UnreachableError
-from zheton.roles.element.arming import Armed, NotArmed, Refusal
+from zheton.roles.element.arming import Armed, NotArmed
+from zheton.roles.element.words import Refusal
 
 CDOL1_BYTES = 33
 
@@ -30,7 +31,8 @@ def refusal_of(result: object) -> Refusal:
 
 
 def test_arming_tells_the_screen_what_it_did(bench: Bench) -> None:
-    result = bench.element.arm(bench.now, unlocked=True, on_wrist=True)
+    bench.wear()
+    result = bench.element.arm(bench.now)
     assert isinstance(result, Armed)
     assert (result.label, result.credentials_left) == ("MASTERCARD", 4)
     assert (result.until - bench.now).seconds == 60
@@ -38,37 +40,33 @@ def test_arming_tells_the_screen_what_it_did(bench: Bench) -> None:
     assert (status.armed_card, status.armed_until) == (result.card_ref, result.until)
 
 
-@pytest.mark.parametrize(
-    ("unlocked", "on_wrist", "refusal"),
-    [(False, True, Refusal.LOCKED), (True, False, Refusal.OFF_WRIST)],
-)
-def test_locked_or_taken_off_it_does_not_arm(
-    bench: Bench, unlocked: bool, on_wrist: bool, refusal: Refusal
-) -> None:
-    result = bench.element.arm(bench.now, unlocked=unlocked, on_wrist=on_wrist)
-    assert refusal_of(result) is refusal
+def test_taken_off_it_does_not_arm(bench: Bench) -> None:
+    bench.wear()
+    bench.element.take_off()
+    assert refusal_of(bench.element.arm(bench.now)) is Refusal.OFF_WRIST
     assert bench.initiate().sw == 0x6985
 
 
 def test_a_device_without_the_sensor_is_not_asked_whether_it_is_worn() -> None:
     bench = Bench(device="ring")
     bench.load()
-    assert isinstance(bench.element.arm(bench.now, unlocked=True, on_wrist=False), Armed)
+    assert isinstance(bench.element.arm(bench.now), Armed)
 
 
 def test_no_card_no_credentials_or_not_valid_today() -> None:
     bench = Bench()
-    assert refusal_of(bench.element.arm(bench.now, unlocked=True, on_wrist=True)) is Refusal.NO_CARD
+    bench.wear()
+    assert refusal_of(bench.element.arm(bench.now)) is Refusal.NO_CARD
     bench.load(size=1)
     for moment in (datetime(2031, 1, 1, tzinfo=UTC), datetime(2025, 12, 31, tzinfo=UTC)):
-        result = bench.element.arm(moment, unlocked=True, on_wrist=True)
+        result = bench.element.arm(moment)
         assert refusal_of(result) is Refusal.EXPIRED
     bench.arm()
     assert bench.initiate().ok
     assert bench.generate(bytes(CDOL1_BYTES)).ok
-    result = bench.element.arm(bench.now, unlocked=True, on_wrist=True)
+    result = bench.element.arm(bench.now)
     assert refusal_of(result) is Refusal.NO_CREDENTIALS
-    result = bench.element.arm(bench.now, unlocked=True, on_wrist=True, card_ref=bytes(16))
+    result = bench.element.arm(bench.now, card_ref=bytes(16))
     assert refusal_of(result) is Refusal.NO_CARD
 
 
@@ -187,7 +185,8 @@ def test_the_default_card_follows_the_priority() -> None:
     bench.load(UNIONPAY, card=2, priority=2)
     changed = make_package(make_profile(MASTERCARD, 1, priority=3), MASTERCARD)[:1]
     assert set(bench.store(changed)) == {0x9000}
-    result = bench.element.arm(bench.now, unlocked=True, on_wrist=True)
+    bench.wear()
+    result = bench.element.arm(bench.now)
     assert isinstance(result, Armed)
     assert result.label == "UNIONPAY"
 

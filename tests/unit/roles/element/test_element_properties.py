@@ -66,7 +66,8 @@ _PACKAGE = make_package(make_profile(MASTERCARD), MASTERCARD)
 
 def _happen(bench: Bench, event: str) -> None:
     if event == "arm":
-        bench.element.arm(bench.now, unlocked=True, on_wrist=True)
+        bench.element.put_on()
+        bench.element.arm(bench.now)
     elif event == "disarm":
         bench.element.disarm()
     elif event == "off":

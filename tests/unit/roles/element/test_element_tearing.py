@@ -19,6 +19,7 @@ from tests.unit.roles.element.conftest import Bench, tags_of
 from zheton.adapters.element_memory import FileMemory, TransientMemory
 from zheton.core.emv import tags
 from zheton.core.errors import UnreachableError
+from zheton.roles.element.arming import Armed
 
 SIZE = 2
 KILLS = 8
@@ -80,10 +81,11 @@ def life() -> Life:
 
 
 def test_cuts_were_met_at_every_write(life: Life) -> None:
-    # Manufactured, session, package, and for each tap: shown, spent. Each write is met from before
-    # and from after, and an answer that was heard lies between two of them.
+    # Manufactured, session, package, passcode set, its try counted (and given back), and for each
+    # tap: shown, spent. Each write is met from before and from after, and an answer that was heard
+    # lies between two of them.
     images = {image for image, _ in life.cuts}
-    assert len(images) == 1 + 2 + 2 * SIZE
+    assert len(images) == 1 + 2 + 2 + 2 * SIZE
     assert len(life.heard) == SIZE
 
 
@@ -119,7 +121,8 @@ def test_a_memory_that_keeps_nothing_lets_no_cryptogram_out() -> None:
     bench.load(size=SIZE)
     bench.memory = FullMemory(bench.memory.load())
     bench.restart()
-    bench.arm()
+    bench.element.put_on()
+    assert isinstance(bench.element.arm(bench.now), Armed)
     assert bench.initiate().sw == 0x6581
     assert bench.element.status(bench.now).cards[0].credentials_left == SIZE
 

@@ -37,6 +37,7 @@ export default {
     "reason.replay": "this number has been used already",
     "reason.expired": "the number or card has expired",
     "reason.suspended": "the card is suspended",
+    "reason.cvm-required": "needs the passcode",
     "reason.amount-limit": "above the limit of an amount",
     "reason.day-amount": "above the limit of a day",
     "reason.day-count": "all debits of today are made",

@@ -40,6 +40,7 @@ export default {
     "reason.replay": "этот номер уже использован",
     "reason.expired": "срок номера или карты истёк",
     "reason.suspended": "карта приостановлена",
+    "reason.cvm-required": "нужен код",
     "reason.amount-limit": "сумма выше лимита",
     "reason.day-amount": "превышен лимит за день",
     "reason.day-count": "все покупки на сегодня сделаны",
