@@ -6,11 +6,12 @@ settled here. A card that leaves is CardGoneError, everything else that fails Un
 """
 
 import time
+from dataclasses import replace
 from importlib import import_module
 from types import TracebackType
 from typing import Any, Self
 
-from zheton.core.emv.apdu import Command, Response
+from zheton.core.emv.apdu import SHORT_LE_MAX, Command, Response
 from zheton.core.errors import ConfigurationError, NotFoundError, UnreachableError
 from zheton.roles.terminal.ports import CardGoneError
 
@@ -119,6 +120,7 @@ class PcscCard:
     def transceive(self, command: bytes) -> bytes:
         """The response to one command APDU, whole.
 
+        A card that only ever announces data is answered for with that status, which is no success.
         Raises CardGoneError if the card left, UnreachableError if the reader failed.
         """
         if self.t0:
@@ -140,7 +142,7 @@ class PcscCard:
 
     def _whole(self, command: bytes) -> bytes:
         """Follow 61xx by GET RESPONSE and 6Cxx by the Le that the card wants (ISO 7816-4, 5.6)."""
-        data = b""
+        data, answer = b"", Response()
         for _ in range(_STEPS_MAX):
             raw = self._transmit(command)
             if len(raw) < 2:
@@ -151,10 +153,10 @@ class PcscCard:
             if sw1 == 0x61:
                 command = bytes((0x00, 0xC0, 0x00, 0x00, sw2))
             elif sw1 == 0x6C:
-                command = command[:4] + bytes((sw2,))
+                command = _with_le(command, sw2)
             else:
                 return Response(data, answer.sw).encode()
-        raise UnreachableError("The card announces data without end; it can't be read.")
+        return Response(b"", answer.sw).encode()
 
     def _transmit(self, command: bytes) -> bytes:
         header = self._scard.SCARD_PCI_T0 if self.t0 else self._scard.SCARD_PCI_T1
@@ -163,6 +165,12 @@ class PcscCard:
             self._silent = True
             raise _error(self._scard, code, "The card does not answer")
         return bytes(answer)
+
+
+def _with_le(command: bytes, le: int) -> bytes:
+    """The same short command with another Le, or with one where it had none (ISO 7816-4, 5.6)."""
+    asked = Command.decode(command)
+    return replace(asked, le=le or SHORT_LE_MAX).encode()
 
 
 def readers() -> list[str]:

@@ -58,9 +58,30 @@ def test_in_t0_a_wrong_le_is_corrected() -> None:
     assert service.sent == ["T=0 00b2010c00", "T=0 00b2010c02"]
 
 
-def test_a_card_that_never_ends_is_given_up() -> None:
-    with pytest.raises(UnreachableError, match="without end"):
-        exchange(Service("6101"), "00b2010c00", 1)
+@pytest.mark.parametrize("protocol", [1, 2])
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [("6101", "6101"), ("6c01", "6c01"), ("00" * 256 + "6100", "6100")],
+)
+def test_a_card_that_only_announces_is_asked_a_bounded_number_of_times(
+    protocol: int, answer: str, status: str
+) -> None:
+    """ISO 7816-4, 5.6 sets no bound; the status that is left is a failure to every terminal."""
+    service = Service(answer)
+    assert exchange(service, "00b2010c00", protocol) == status
+    assert len(service.sent) == 300
+
+
+def test_in_t1_a_wrong_le_is_corrected_and_the_data_stay() -> None:
+    service = Service("6c02", "01029000")
+    assert exchange(service, "00a4040002aabb00", 2) == "01029000"
+    assert service.sent == ["T=1 00a4040002aabb00", "T=1 00a4040002aabb02"]
+
+
+def test_256_bytes_are_asked_for_by_a_zero() -> None:
+    service = Service("6c00", "01029000")
+    assert exchange(service, "00b2010c01", 2) == "01029000"
+    assert service.sent[-1] == "T=1 00b2010c00"
 
 
 def test_less_than_a_status_word_is_left_to_the_terminal() -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from zheton.core.emv import status
 from zheton.core.errors import ConfigurationError, DecodeError
 from zheton.roles.terminal import dialogue, fci, kernel
+from zheton.roles.terminal.deadline import CardTooSlowError, WithinDeadline
 from zheton.roles.terminal.fci import DirectoryEntry
 from zheton.roles.terminal.outcome import (
     EndApplication,
@@ -42,9 +43,9 @@ def tap(
 ) -> Outcome:
     """What one presentment of `card` comes to; ConfigurationError if the till has another currency.
 
-    The `timer` is for relay resistance; a till without one does not measure. Never SelectNext:
-    that one is settled here. Other errors of the port (a reader that broke, say) pass through,
-    for they are not the card's.
+    The `timer` is for relay resistance and bounds the whole presentment; a till without one
+    measures neither. Never SelectNext: that one is settled here. Other errors of the port (a reader
+    that broke, say) pass through, for they are not the card's.
     """
     if transaction.amount.currency.numeric != config.currency:
         raise ConfigurationError(
@@ -54,10 +55,14 @@ def tap(
     allowed = allowed_combinations(config, transaction)
     if not allowed:
         return TryAnotherInterface("the amount is not payable contactless at this till")
+    bounded = card if timer is None else WithinDeadline(card, timer)
     try:
-        return _first_that_works(card, allowed, config, transaction, timer)
+        return _first_that_works(bounded, allowed, config, transaction, timer)
+    # Book C-2, 3.1: an error of the first layer, a time-out among them, is one more try.
     except CardGoneError:
         return TryAgain("the card left the field too early")
+    except CardTooSlowError:
+        return TryAgain("the card took too long")
 
 
 def allowed_combinations(

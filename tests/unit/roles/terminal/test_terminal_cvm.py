@@ -99,5 +99,5 @@ def test_amounts_x_and_y(rule: str, amount: str, holds: bool) -> None:
 
 
 def test_the_capabilities_told_to_the_card_follow_the_amount() -> None:
-    assert terminal_data(setup("1000"))[0x9F33].hex() == "000800"
-    assert terminal_data(setup("1000.01"))[0x9F33].hex() == "002800"
+    assert terminal_data(setup("1000"))[0x9F33].hex() == "000808"
+    assert terminal_data(setup("1000.01"))[0x9F33].hex() == "002808"
