@@ -7,6 +7,7 @@ from typing import Protocol
 
 from zheton.core.debit import Admitted, Advice, Debit, Journalled, Location, RevealedCard
 from zheton.core.decline import Decline
+from zheton.core.money import Money
 from zheton.core.token.audit.entry import Resolution
 from zheton.core.token.domain import Counted
 from zheton.roles.network.allowance import Allowance
@@ -24,6 +25,9 @@ class Tokens(Protocol):
 
     def examine(self, debits: Sequence[Debit], now: datetime) -> list[Admitted | Decline]:
         """One verdict a debit, in order."""
+
+    def refuse_rise(self, debit: Journalled, total: Money, now: datetime) -> Decline | None:
+        """Why an approved debit may not come to `total`, which no proof covers; None if it may."""
 
     def reveal(self, admitted: Admitted) -> RevealedCard:
         """The card behind a number that has been burnt; its transaction has to log it."""

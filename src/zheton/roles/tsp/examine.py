@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from zheton.core.country import country
-from zheton.core.debit import Admitted, CardBehind, Debit
+from zheton.core.debit import Admitted, CardBehind, Debit, Place
 from zheton.core.decline import Decline, Reason
 from zheton.core.emv import tags
 from zheton.core.emv.cryptogram import cryptogram_input, verify_application_cryptogram
 from zheton.core.emv.iad import AcType, IssuerApplicationData
 from zheton.core.emv.keys import session_key
 from zheton.core.errors import DecodeError, VerificationError
+from zheton.core.money import Money
 from zheton.core.policy.rule import Moment, Question
 from zheton.core.token.batch import application_transaction_counter
 from zheton.core.token.control_sheet import refuse_by_sheet
@@ -90,7 +91,8 @@ def _judge(
         ),
         session_key=key if debit.channel is Channel.TILL else None,
         binds_shop=lease.online is not None and not lease.online.merchant,
-        refusal=_may_not_pay(debit, lease, rules, now),
+        refusal=may_not_pay(lease, debit.channel, debit.amount, debit.place, rules, now)
+        or _unverified(debit, lease, rules),
     )
 
 
@@ -170,31 +172,33 @@ def _wrong_code(debit: Debit, key: bytes) -> Decline | None:
     return None
 
 
-def _may_not_pay(debit: Debit, lease: Lease, rules: Rules, now: datetime) -> Decline | None:
+def may_not_pay(
+    lease: Lease, channel: Channel, amount: Money, place: Place, rules: Rules, now: datetime
+) -> Decline | None:
     """Domain controls and rollout policy: what refuses although the number is proven.
 
-    First what the number is made for, then controls, limits, what needs its cardholder verified,
-    and an online number's own bounds.
+    First what the number is made for, then controls, limits and an online number's own bounds.
     """
     refusal = (
-        refuse_channel(lease.batch.channel, debit.channel)
+        refuse_channel(lease.batch.channel, channel)
         or refuse_by_sheet(
-            lease.card.controls, lease.batch.enrolment, _circumstances(debit, lease, now)
+            lease.card.controls,
+            lease.batch.enrolment,
+            _circumstances(lease, channel, amount, place, now),
         )
-        or refuse_amount(lease.card.limits, debit.amount)
-        or _unverified(debit, lease, rules)
+        or refuse_amount(lease.card.limits, amount)
     )
     if refusal is None and lease.online is not None:
-        refusal = _out_of_bounds(debit, lease.online)
+        refusal = _out_of_bounds(amount, place, lease.online)
     if refusal is not None:
         return refusal
     decision = rules.policy.decide(
         Question(
             Moment.DEBIT,
-            country(debit.place.country),
+            country(place.country),
             lease.card.network,
             now.date(),
-            debit.channel,
+            channel,
             lease.batch.device,
         )
     )
@@ -203,17 +207,18 @@ def _may_not_pay(debit: Debit, lease: Lease, rules: Rules, now: datetime) -> Dec
     return Decline(Reason.POLICY, decision.text, decision.rule)
 
 
-def _circumstances(debit: Debit, lease: Lease, now: datetime) -> Circumstances:
-    place = debit.place
+def _circumstances(
+    lease: Lease, channel: Channel, amount: Money, place: Place, now: datetime
+) -> Circumstances:
     return Circumstances(
         day=now.astimezone(UTC).date(),
-        channel=debit.channel,
+        channel=channel,
         device=lease.batch.device,
         region=place.country,
-        currency=debit.amount.currency.code,
+        currency=amount.currency.code,
         merchant=merchant_key(place.acquirer, place.merchant),
         category=place.category,
-        minor=lease.card.limits.minor(debit.amount),
+        minor=lease.card.limits.minor(amount),
     )
 
 
@@ -235,12 +240,12 @@ def _unverified(debit: Debit, lease: Lease, rules: Rules) -> Decline | None:
     return Decline(Reason.CVM_REQUIRED, text, "domain-cvm")
 
 
-def _out_of_bounds(debit: Debit, online: OnlineNumber) -> Decline | None:
-    if debit.amount.currency.numeric != online.currency or debit.amount.minor > online.limit_minor:
+def _out_of_bounds(amount: Money, place: Place, online: OnlineNumber) -> Decline | None:
+    if amount.currency.numeric != online.currency or amount.minor > online.limit_minor:
         return Decline(
             Reason.AMOUNT_LIMIT, "The amount is above this number's limit.", "domain-amount"
         )
-    if online.merchant and online.merchant != debit.place.merchant:
+    if online.merchant and online.merchant != place.merchant:
         return Decline(
             Reason.DOMAIN_MERCHANT, "This number belongs to another shop.", "domain-merchant"
         )

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from zheton.core.debit import Admitted, Debit, Location, RevealedCard
+from zheton.core.debit import Admitted, Debit, Journalled, Location, RevealedCard
 from zheton.core.decline import Decline
 from zheton.core.emv import tags
 from zheton.core.emv.cryptogram import arpc_1, arpc_2
 from zheton.core.errors import NotFoundError
+from zheton.core.money import Money
 from zheton.core.scheme import Scheme
 from zheton.core.token.audit.entry import Resolution
 from zheton.roles.tsp.examine import examine
 from zheton.roles.tsp.ports import Keys, Vault
+from zheton.roles.tsp.rise import refuse_rise
 from zheton.roles.tsp.state import Rules
 
 # EMV Book 3, C10: issuer approves, or not; every other bit of the update asks for nothing.
@@ -44,6 +46,10 @@ class TokenService:
     def examine(self, debits: Sequence[Debit], now: datetime) -> list[Admitted | Decline]:
         """One verdict a debit, in order."""
         return examine(debits, self.keys, self.vault, self.rules, now)
+
+    def refuse_rise(self, debit: Journalled, total: Money, now: datetime) -> Decline | None:
+        """Why a debit may not take more than its number was burnt for, if it may not."""
+        return refuse_rise(self.vault, self.rules, debit, total, now)
 
     def reveal(self, admitted: Admitted) -> RevealedCard:
         """The card behind a number that has been burnt; its transaction has to log it."""

@@ -404,7 +404,7 @@ def test_a_suspended_card_is_completed_and_refunded_but_spends_no_more(shop: Sho
     original = debited(shop.bench, shop.bench.leased(), kind="hold")
     with shop.bench.database.transaction() as connection:
         connection.exec_driver_sql("UPDATE card SET status = 'suspended'")
-    assert shop.ask(follow_up(original, INC, 1)) == "61"
+    assert shop.ask(follow_up(original, INC, 1)) == "62"
     assert shop.ask(follow_up(original, CPL, 10_000)) == "00"
     assert shop.ask(follow_up(original, RFD, 10_000)) == "00"
 

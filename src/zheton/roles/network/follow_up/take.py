@@ -15,13 +15,14 @@ from zheton.core.decline import Decline, Reason
 from zheton.core.errors import NotFoundError, VerificationError
 from zheton.core.follow_up import FollowUpKind
 from zheton.core.iso8583.message import Message
+from zheton.core.money import Money
 from zheton.roles.network.answer import answer
 from zheton.roles.network.follow_up.conclude import ForwardFollowUp, failed, stored_answer
 from zheton.roles.network.follow_up.read import Asked, read_follow_up
 from zheton.roles.network.follow_up.scope import ASKED_OF_ISSUER, BUSY, original_of, refusal
 from zheton.roles.network.follow_up.tell import opened, request_message
 from zheton.roles.network.follow_up_line import FOLLOW_UPS_MAX, FollowUp
-from zheton.roles.network.follow_up_ports import FollowUpTx
+from zheton.roles.network.ports import JournalTx
 from zheton.roles.network.state import Answer, Switch, Wait
 from zheton.roles.network.take import ID_BYTES
 
@@ -79,12 +80,15 @@ def _fit(on: Switch, request: Message, now: datetime) -> _Fit | FollowUpStep:
     if isinstance(found, Decline):
         return _declined(request, found)
     refused = refusal(asked, found, now)
+    if refused is None and asked.kind is FollowUpKind.INCREMENT:
+        total = Money(found.held_minor + asked.amount.minor, asked.amount.currency)
+        refused = on.again(partial(on.tokens.refuse_rise, found, total, now))
     if refused is not None:
         return _declined(request, refused)
     return _Fit(_line(on, asked, found, now), found)
 
 
-def _taken(tx: FollowUpTx, fit: _Fit, now: datetime) -> FollowUp | Decline:
+def _taken(tx: JournalTx, fit: _Fit, now: datetime) -> FollowUp | Decline:
     """The line as it stands now, that of a repeat that came first, or why there is none."""
     line = fit.line
     completion = line.kind is FollowUpKind.COMPLETION  # once, so it is never one too many
@@ -108,13 +112,18 @@ def _taken(tx: FollowUpTx, fit: _Fit, now: datetime) -> FollowUp | Decline:
     return done
 
 
-def _begun(tx: FollowUpTx, fit: _Fit, now: datetime) -> FollowUp | Decline:
+def _begun(tx: JournalTx, fit: _Fit, now: datetime) -> FollowUp | Decline:
     line = fit.line
     if not tx.begin(line):
         tx.drop_follow_up(line)
         return BUSY
     total = fit.original.held_minor + line.amount.minor
     increment = line.kind is FollowUpKind.INCREMENT
+    if increment and _held(tx, line) != fit.original.held_minor:
+        # Another one ended in between: limits were asked about an amount that is none any more.
+        tx.end(line, 0, 0)
+        tx.drop_follow_up(line)
+        return BUSY
     if increment and not tx.spend_more(line, total, int(f"{now:%Y%m%d}")):
         tx.end(line, 0, 0)
         lost = replace(
@@ -126,6 +135,11 @@ def _begun(tx: FollowUpTx, fit: _Fit, now: datetime) -> FollowUp | Decline:
         tx.turn(lost, DebitState.PENDING)
         return lost
     return line
+
+
+def _held(tx: JournalTx, line: FollowUp) -> int:
+    key = line.original_key
+    return tx.seen([(line.at.bucket, key)])[key].held_minor
 
 
 def _step(
