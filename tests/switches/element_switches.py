@@ -1,0 +1,79 @@
+"""Switches of the element: arming, its memory, its two interfaces, its secure channel."""
+
+from datetime import datetime, timedelta
+
+from tests.switches.switch import Switch, always, nothing
+from zheton.adapters.keys.vault_keys import VaultKeys
+from zheton.core.emv import tlv
+from zheton.core.emv.apdu import Command
+from zheton.core.errors import UnreachableError
+from zheton.core.scp03.channel import Channel
+from zheton.core.scp03.keys import StaticKeys
+from zheton.roles.element import directory
+from zheton.roles.element.chip import Chip, Window
+from zheton.roles.element.state import Batch, Card, ElementState
+
+_device_keys, _command_mac, _commit = VaultKeys.device_keys, Channel.command_mac, Chip.commit
+_describe_card = directory.describe_card
+
+
+def _same(batch: Batch, _places: int) -> Batch:
+    return batch
+
+
+def _keys_of_every_chip(keys: VaultKeys, _serial: str) -> StaticKeys:
+    return _device_keys(keys, "00" * 10)
+
+
+def _unchained(channel: Channel, command: Command) -> bytes:
+    channel.chain = bytes(16)
+    return _command_mac(channel, command)
+
+
+def _commit_later(chip: Chip, state: ElementState) -> None:
+    try:
+        _commit(chip, state)
+    except UnreachableError:
+        chip._state = state
+
+
+def _with_account(card: Card, priority: int) -> bytes:
+    return _describe_card(card, priority) + tlv.encode(0x9F24, card.profile.par.encode())
+
+
+def _window_of_the_first_card(chip: Chip, now: datetime) -> Window:
+    card = chip.state.cards[0]
+    batch = card.batches[0]
+    place = batch.places[0] if batch.places else 0
+    until = now + timedelta(seconds=60)
+    return Window(card.card_ref, batch.header.batch_ref, place, now, until)
+
+
+ELEMENT: dict[str, Switch] = {
+    "one-key-for-all-chips": {
+        "zheton.adapters.keys.vault_keys.VaultKeys.device_keys": _keys_of_every_chip,
+    },
+    "armed-for-ever": {"zheton.roles.element.chip.Window.open_at": always(True)},
+    "armed-off-the-wrist": {"zheton.roles.element.element.Element.take_off": nothing},
+    "armed-by-itself": {"zheton.roles.element.chip.Chip.window": _window_of_the_first_card},
+    "shown-numbers-again": {"zheton.roles.element.state.Batch.show": _same},
+    "spent-keys-stay": {"zheton.roles.element.state.Batch._erased": _same},
+    "answer-before-burn": {"zheton.roles.element.chip.Chip.commit": _commit_later},
+    "account-in-the-fci": {"zheton.roles.element.directory.describe_card": _with_account},
+    "memory-unflushed": {
+        "zheton.adapters.element_memory.FileMemory._flush_folder": nothing,
+    },
+    "memory-unchecked": {"zheton.adapters.element_memory._checksum": always(bytes(4))},
+    "batches-come-again": {
+        "zheton.roles.element.state.Card.knows": always(False),
+        "zheton.roles.element.load._distinct": always(True),
+    },
+    "any-keys-open": {"zheton.core.scp03.card.verify_equal": nothing},
+    "macs-unchained": {"zheton.core.scp03.channel.Channel.command_mac": _unchained},
+    "packages-in-the-clear": {
+        "zheton.core.scp03.host.HostSession.wrap": lambda _session, command: command,
+    },
+    "answers-unchecked": {"zheton.core.scp03.host.verify_equal": nothing},
+    "any-issuer-answers": {"zheton.roles.element.generate_ac._authenticated": always(True)},
+    "a-decline-is-a-tc": {"zheton.roles.element.generate_ac._issuer_approves": always(True)},
+}
