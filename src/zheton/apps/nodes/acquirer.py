@@ -111,10 +111,15 @@ class AcquirerNode:
                 async with asyncio.timeout(REVERSAL_EVERY_S):
                     await self._due.wait()
             self._due.clear()
-            try:
-                await self._reverse_due()
-            except UnreachableError as error:  # the journal's database is away
-                _log.warning("put off: %s", error)
+            for work in (self._reverse_due, self.follow_ups.deliver):
+                try:
+                    await work()
+                except UnreachableError as error:  # the journal's database is away
+                    _log.warning("put off: %s", error)
+                except Exception:
+                    # Neither one bad row nor a defect may end this for all others; the log gets
+                    # the place only, for a database's error may quote what was in the row.
+                    _log.error("background work failed in %s", work.__name__)
 
     async def _reverse_due(self) -> None:
         await self._give_up(self._clock.now() - ABANDONED)
@@ -128,7 +133,6 @@ class AcquirerNode:
             _log.warning("%d reversals were not answered yet", len(due) - len(heard))
         if heard:
             await self._journal(partial(reversals_answered, heard, self.store))
-        await self.follow_ups.deliver()
 
 
 def _tag_91(response: Message | None) -> bytes:
