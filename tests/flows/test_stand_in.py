@@ -88,6 +88,23 @@ async def issuer_late(chain: Chain) -> AsyncIterator[None]:
     over.set()
 
 
+@asynccontextmanager
+async def issuer_thinking(chain: Chain) -> AsyncIterator[list[Message]]:
+    """A while in which the issuer keeps what it is asked, and answers when the while is over."""
+    server, over, asked = chain.lab.issuer.server, asyncio.Event(), list[Message]()
+    serve = server.handler
+
+    async def think(message: Message, peer: Peer) -> Message | None:
+        asked.append(message)
+        await over.wait()
+        return await serve(message, peer)
+
+    server.handler = think
+    yield asked
+    server.handler = serve
+    over.set()
+
+
 async def until(condition: Callable[[], bool]) -> None:
     """Let the chain work until something is so; the flow bounds the wait."""
     while not condition():  # noqa: ASYNC110 - the state of another party has no event
@@ -377,3 +394,19 @@ def test_whatever_follows_a_debit_that_was_stood_in_for_the_three_agree(
             last()
         assert unsettled(roles.databases) == 0
         roles.check()
+
+
+def test_references_that_are_in_use_are_no_reason_to_stand_in(tmp_path: Path) -> None:
+    async def play(chain: Chain) -> None:
+        holding = await chain.settle(ANNA)
+        first, second = [await chain.tapped(holding) for _ in range(2)]
+        alike = second.with_fields({number: first[number] for number in (7, 11, 37)})
+        async with issuer_thinking(chain) as asked:
+            answer = asyncio.create_task(chain.ask(first))
+            await until(lambda: bool(asked))
+            assert await chain.ask(alike) == "91"
+        assert await answer == "00"
+        await until(lambda: not unsettled(chain.lab.installation.data))
+        assert len(asked) == 1  # nor was the first one reversed by references that are its own
+
+    flow(tmp_path, play)

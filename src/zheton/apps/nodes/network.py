@@ -187,9 +187,12 @@ class NetworkNode:
             return Answered(forward, None, asked=False)
         try:
             response = await self.issuer.request(forward.message, ISSUER_TIMEOUT_S)
-        except ZhetonError as error:
+        except UnreachableError as error:
             _log.warning("the issuer is silent: %s", error)
             return Answered(forward, None)
+        except ZhetonError as error:  # no failure of the issuer: nobody stands in for it
+            _log.warning("the issuer can't be asked: %s", error)
+            return Answered(forward, None, asked=False, can_be_asked=False)
         return Answered(forward, response)
 
     async def _until_done(self, debit: str) -> None:

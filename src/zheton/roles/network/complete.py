@@ -25,16 +25,20 @@ _ANSWERED_ALIKE = (2, 3, 4, 7, 11, 37, 49)
 class Answered:
     """What the issuer said to a forwarded debit; None where it said nothing in time.
 
-    `asked` is False where it can't have heard of the debit.
+    `asked` is False where it can't have heard of the debit, `can_be_asked` where nobody ever could
+    ask about it: another one is under way under its references.
     """
 
     forward: Forward
     response: Message | None
     asked: bool = True
+    can_be_asked: bool = True
 
     @property
     def is_silent(self) -> bool:
         """Whether nobody has decided: no answer, or one that says that nobody could (91)."""
+        if not self.can_be_asked:  # nor could it be advised of it or told to reverse it
+            return False
         return self.response is None or (
             _answers(self.response, self.forward.message) and self.response.text(39) == _NOBODY
         )
@@ -55,8 +59,7 @@ def complete(on: Switch, group: Sequence[Answered], now: datetime) -> list[Messa
     """
     lines = [_outcome(on, answered) for answered in group]
     with on.journal.transaction() as tx:
-        finished = tx.finish(lines)
-        tx.touch([(d.at, d.generation) for d in lines if d.debit in finished], now)
+        finished = _finished(tx, lines, now)
         undecided = {
             line.debit: answered
             for answered, line in zip(group, lines, strict=True)
@@ -85,10 +88,19 @@ def abandon(on: Switch, count: int, before: datetime, *, own: bool = False) -> i
     mark = on.mark.hex() if own else ""
     lines = [_timed_out(line) for line in on.journal.pending(count, before, mark)]
     with on.journal.transaction() as tx:
-        finished = tx.finish(lines)
-        tx.touch([(d.at, d.generation) for d in lines if d.debit in finished], before)
+        finished = _finished(tx, lines, before)
         _give_up(tx, [(line, True) for line in lines if line.debit in finished])
     return len(lines)
+
+
+def _finished(tx: JournalTx, lines: Sequence[Journalled], now: datetime) -> set[str]:
+    """The ids of lines that have their outcome now.
+
+    Batches before debits, as wherever rows of both are locked: two processes that did it in either
+    order would wait for each other.
+    """
+    tx.touch([(line.at, line.generation) for line in lines], now)
+    return tx.finish(lines)
 
 
 def _give_up(tx: JournalTx, lines: Sequence[tuple[Journalled, bool]]) -> None:

@@ -25,6 +25,7 @@ from zheton.roles.network.state import Switch
 
 ACCEPTED = "00"
 BLOCKED_MAX = BATCH_SIZE  # lines of one batch whose original has not come
+_UNDONE_FROM = (DebitState.PENDING, DebitState.APPROVED)
 _REQUIRED = (2, 3, 4, 7, 11, 32, 37, 41, 42, 49, 90)
 
 
@@ -75,9 +76,10 @@ def _undone_or_blocked(tx: JournalTx, blocked: Journalled, now: datetime) -> Rea
     if line is None:  # what is not undone, and may come, the acquirer has to repeat
         return Reason.OVERLOADED if may_come else Reason.NO_ORIGINAL
     against = _against(line, blocked)
-    if against is None and tx.undo(line):
-        tx.touch([(line.at, line.generation)], now)
-        give_all_back(tx, line)
+    if against is None and line.state in _UNDONE_FROM:
+        tx.touch([(line.at, line.generation)], now)  # the batch's row is locked before the debit's
+        if tx.undo(line):
+            give_all_back(tx, line)
     return against
 
 

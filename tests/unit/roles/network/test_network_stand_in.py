@@ -268,3 +268,13 @@ def test_the_card_s_own_limits_count_what_was_approved_alone(away: VaultBench) -
     batch = away.leased()
     unanswered(away, away.at_till(batch, 0), away.at_till(batch, 1, amount_minor=50_001))
     assert day_debits(away, batch) == 1
+
+
+def test_a_debit_under_the_references_of_another_is_declined_and_reverses_nothing(
+    away: VaultBench,
+) -> None:
+    (step,) = forward(away, away.at_till(away.leased()))
+    unaskable = Answered(step, None, asked=False, can_be_asked=False)
+    (sent,) = complete(away.switch, [unaskable], NOW)
+    assert sent.text(39) == "91"
+    assert not due(away) and not reversals_due(away.switch, 9)

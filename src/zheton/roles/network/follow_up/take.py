@@ -63,8 +63,13 @@ def take_follow_ups(on: Switch, requests: Sequence[Message], now: datetime) -> l
 def _take(on: Switch, fits: Mapping[int, _Fit], now: datetime) -> dict[int, FollowUp | Decline]:
     # By card: two groups that lock cards and debits in one order never wait crosswise.
     ordered = sorted(fits, key=lambda i: (fits[i].original.card, fits[i].original.repeat_key, i))
+    leases = [(fits[i].line.at, fits[i].line.generation) for i in ordered]
     with on.journal.transaction() as tx:
-        return {i: _taken(tx, fits[i], now) for i in ordered}
+        # Batches before debits, as everywhere; what is counted below is exact behind their locks.
+        standing = tx.touch(leases, now)
+        return {
+            i: _taken(tx, fits[i], now) if fits[i].line.at in standing else _OVER for i in ordered
+        }
 
 
 def _fit(on: Switch, request: Message, now: datetime) -> _Fit | FollowUpStep:
@@ -97,9 +102,6 @@ def _taken(tx: JournalTx, fit: _Fit, now: datetime) -> FollowUp | Decline:
     if not tx.add_follow_up(line):
         known = tx.follow_up(line.at, line.repeat_key)
         return BUSY if known is None else known
-    if not tx.touch([(line.at, line.generation)], now):
-        tx.drop_follow_up(line)
-        return _OVER
     if line.kind in ASKED_OF_ISSUER:
         return _begun(tx, fit, now)
     changed = tx.complete(line) if completion else tx.lower(line)
