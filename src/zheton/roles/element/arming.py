@@ -52,7 +52,7 @@ def arm(chip: Chip, now: datetime, card_ref: bytes | None = None) -> ArmResult:
     Raises UnreachableError if the memory fails; then nothing is armed.
     """
     chip.close()
-    cards = chip.state.by_priority()
+    cards = chip.state.payable() or chip.state.by_priority()
     card = (cards[0] if cards else None) if card_ref is None else chip.state.card(card_ref)
     if card is None:
         chip.refused = Refusal.NO_CARD if chip.worn else Refusal.OFF_WRIST
@@ -72,6 +72,8 @@ def _refusal(chip: Chip, card: Card, now: datetime) -> Refusal | None:
     passcode = chip.state.wearer.passcode
     if not chip.worn:
         return Refusal.OFF_WRIST
+    if card not in chip.state.payable():
+        return Refusal.CARD_LOCKED
     if card.suspended:
         return Refusal.SUSPENDED
     if passcode is not None and passcode.locked:

@@ -72,6 +72,13 @@ class Chip:
         self._window = None
         self._commit_if_changed(_abandoned(self._state))
 
+    def close_unless_payable(self) -> None:
+        """Close the window if its card was locked or deleted."""
+        window = self._window
+        payable = {card.card_ref for card in self._state.payable()}
+        if window is not None and window.card_ref not in payable:
+            self.close()
+
     def window(self, now: datetime) -> Window | None:
         """The window that is open, or None; one whose time is over is closed."""
         if self._window is not None and not self._window.open_at(now):

@@ -13,7 +13,7 @@ from zheton.roles.element.state import Card
 
 PPSE_NAME = b"2PAY.SYS.DDF01"
 
-_BY_NAME = 0x04
+BY_NAME = 0x04
 _FIRST, _NEXT = 0x00, 0x02
 _NAME_BYTES_MAX = 16
 _LATIN_1 = b"\x01"  # Issuer Code Table Index: ISO/IEC 8859-1
@@ -27,7 +27,7 @@ def select(names: tuple[bytes, ...], selected: bytes | None, command: Command) -
     A partial name matches every name that begins with it; *next occurrence* goes on after the one
     that is selected (ISO 7816-4, 11.2.2; EMV Book 1, 12.3.3).
     """
-    if command.p1 != _BY_NAME or command.p2 not in (_FIRST, _NEXT):
+    if command.p1 != BY_NAME or command.p2 not in (_FIRST, _NEXT):
         return Response(sw=status.INCORRECT_P1_P2)
     if len(command.data) > _NAME_BYTES_MAX:
         return Response(sw=status.WRONG_LENGTH)

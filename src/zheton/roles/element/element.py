@@ -4,7 +4,7 @@ One caller at a time; an application that has several (a reader and Bluetooth) t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -14,7 +14,7 @@ from zheton.core.errors import DecodeError, UnreachableError
 from zheton.roles.element import arming, log, wearing, words
 from zheton.roles.element.arming import ArmResult
 from zheton.roles.element.chip import Chip
-from zheton.roles.element.domain import HostInterface
+from zheton.roles.element.gp.interface import ManagementInterface
 from zheton.roles.element.host_side import HostSide
 from zheton.roles.element.log import LoggedDebit
 from zheton.roles.element.payment import PaymentInterface
@@ -71,7 +71,12 @@ class Element:
         """Power on; ConfigurationError if the memory was never manufactured."""
         self._chip = Chip(memory, profile)
         self._payment = PaymentInterface(self._chip, entropy)
-        self._host = HostSide(HostInterface(self._chip), WearerApplication(self._chip, entropy))
+        wearer = WearerApplication(self._chip, entropy)
+        self._host = HostSide(ManagementInterface(self._chip), wearer)
+        # A laboratory's chip can be managed through a reader, as other people's tools do it.
+        self._workbench = (
+            ManagementInterface(self._chip) if self._chip.state.registry.laboratory else None
+        )
         self._entropy = entropy
 
     @property
@@ -87,15 +92,25 @@ class Element:
         """
         try:
             decoded = Command.decode(command)
-            if interface is Interface.NFC:
-                response = self._payment.answer(decoded, now)
-            else:
+            if interface is Interface.HOST:
                 response = self._host.answer(decoded, now)
+            else:
+                response = self._in_field(decoded, now)
         except DecodeError:
             response = Response(sw=status.WRONG_LENGTH)
         except UnreachableError:
             response = Response(sw=MEMORY_FAILURE)
         return response.encode()
+
+    def _in_field(self, command: Command, now: datetime) -> Response:
+        """What a reader gets; in production management is as unknown there as any other name."""
+        if self._workbench is None:
+            return self._payment.answer(command, now)
+        if self._workbench.takes(command):
+            self._payment.reset()
+            return self._workbench.answer(command, now)
+        self._workbench.reset()
+        return self._payment.answer(command, now)
 
     def reset(self, interface: Interface) -> None:
         """The field is gone, the reader resets, or Bluetooth is cut: selection and session end.
@@ -104,6 +119,8 @@ class Element:
         """
         if interface is Interface.NFC:
             self._payment.reset()
+            if self._workbench is not None:
+                self._workbench.reset()
         else:
             self._host.reset()
 
@@ -151,6 +168,14 @@ class Element:
         """The last ten debits of a card, the newest first; none of a card that is not here."""
         card = self._chip.state.card(card_ref)
         return tuple(log.read(entry) for entry in card.log) if card else ()
+
+    def unlock_management(self) -> None:
+        """The wearer lets the wallet try again, on the device itself: no command does this.
+
+        Raises UnreachableError if the memory fails.
+        """
+        state = self._chip.state
+        self._chip.commit(replace(state, issuer_domain=state.issuer_domain.unlocked()))
 
     def credentials_left(self, card_ref: bytes | None = None) -> int:
         """Debits that a card, or all cards together, can still make."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from zheton.core.emv.apdu import Command, Response
 from zheton.core.emv.perso import WEARER_AID
-from zheton.roles.element.domain import HostInterface
+from zheton.roles.element.gp.interface import ManagementInterface
 from zheton.roles.element.wearer_app import WearerApplication
 
 _SELECT = (0x00, 0xA4, 0x04, 0x00)
@@ -16,7 +16,7 @@ _SELECT = (0x00, 0xA4, 0x04, 0x00)
 class HostSide:
     """What the device's own processor talks to, and the phone through it."""
 
-    def __init__(self, domains: HostInterface, wearer: WearerApplication) -> None:
+    def __init__(self, domains: ManagementInterface, wearer: WearerApplication) -> None:
         self._domains, self._wearer = domains, wearer
         self._of_wearer = False
 

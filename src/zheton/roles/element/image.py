@@ -21,15 +21,16 @@ from zheton.core.emv.perso import (
     encode_dgis,
 )
 from zheton.core.errors import DecodeError
-from zheton.core.scp03.keys import StaticKeys
+from zheton.roles.element import registry_image
 from zheton.roles.element.log import ENTRY_BYTES
-from zheton.roles.element.state import SERIAL_BYTES, Batch, Card, Domain, ElementState
+from zheton.roles.element.state import SERIAL_BYTES, Batch, Card, ElementState
 from zheton.roles.element.wearer import NOBODY, Wearer
 
-_VERSION = 1
+_VERSION = 2
 _ELEMENT, _DOMAIN, _CARD, _BATCH, _FORGOTTEN = 0xF001, 0xF002, 0xF003, 0xF004, 0xF005
 _SIGNING_KEY, _ISSUER_KEY, _CERTIFICATES = 0xF006, 0xF007, 0xF008
 _WEARER, _LOG, _SUSPENDED = 0xF011, 0xF012, 0xF013
+_ISSUER_DOMAIN, _REGISTRY, _INSTANCE, _LOCKED = 0xF101, 0xF102, 0xF103, 0xF104
 _HEADER_BYTES, _MAP_BYTES = 32, 8
 _ERASED = bytes(CREDENTIAL_BYTES)
 
@@ -38,27 +39,38 @@ def encode(state: ElementState) -> bytes:
     """The image of a state."""
     dgis = [
         Dgi(_ELEMENT, bytes((_VERSION,)) + state.serial),
-        Dgi(_DOMAIN, _domain_bytes(state.payment_domain)),
+        Dgi(_DOMAIN, registry_image.domain_bytes(state.payment_domain)),
+        Dgi(_ISSUER_DOMAIN, registry_image.domain_bytes(state.issuer_domain)),
+        Dgi(_REGISTRY, registry_image.registry_bytes(state.registry)),
     ]
+    for each in state.registry.instances:
+        dgis.append(Dgi(_INSTANCE, registry_image.instance_bytes(each)))
     if state.signing_key is not None:
         dgis.append(Dgi(_SIGNING_KEY, state.signing_key.encode()))
     if state.wearer != NOBODY:
         dgis.append(Dgi(_WEARER, state.wearer.encode()))
     for card in state.cards:
-        dgis.append(Dgi(_CARD, bytes((card.slot,)) + card.profile.encode()))
-        if card.issuer_key is not None:
-            dgis.append(Dgi(_ISSUER_KEY, card.issuer_key.encode()))
-        if card.log:
-            dgis.append(Dgi(_LOG, b"".join(card.log)))
-        if card.suspended:
-            dgis.append(Dgi(_SUSPENDED, b""))
-        for batch in card.batches:
-            dgis.append(Dgi(_BATCH, _batch_bytes(batch)))
-            if batch.certificates:
-                kept = CardCertificates(batch.header.batch_ref, batch.certificates)
-                dgis.append(Dgi(_CERTIFICATES, kept.encode()))
-        dgis.append(Dgi(_FORGOTTEN, b"".join(card.forgotten)))
+        dgis += _card_dgis(card)
     return encode_dgis(dgis)
+
+
+def _card_dgis(card: Card) -> list[Dgi]:
+    """A card, and after it all the parts that belong to it."""
+    dgis = [Dgi(_CARD, bytes((card.slot,)) + card.profile.encode())]
+    if card.locked:
+        dgis.append(Dgi(_LOCKED, b""))
+    if card.issuer_key is not None:
+        dgis.append(Dgi(_ISSUER_KEY, card.issuer_key.encode()))
+    if card.log:
+        dgis.append(Dgi(_LOG, b"".join(card.log)))
+    if card.suspended:
+        dgis.append(Dgi(_SUSPENDED, b""))
+    for batch in card.batches:
+        dgis.append(Dgi(_BATCH, _batch_bytes(batch)))
+        if batch.certificates:
+            kept = CardCertificates(batch.header.batch_ref, batch.certificates)
+            dgis.append(Dgi(_CERTIFICATES, kept.encode()))
+    return [*dgis, Dgi(_FORGOTTEN, b"".join(card.forgotten))]
 
 
 def decode(image: bytes) -> ElementState:
@@ -69,13 +81,15 @@ def decode(image: bytes) -> ElementState:
     first = dgis[0].value
     if len(first) != 1 + SERIAL_BYTES or first[0] != _VERSION:
         raise DecodeError("it is of another version", field="element image", offset=0)
-    state = ElementState(first[1:], _domain(dgis[1].value))
+    state = ElementState(first[1:], registry_image.domain(dgis[1].value))
     cards: list[Card] = []
     for identifier, value in dgis[2:]:
         if identifier == _SIGNING_KEY:
             state = replace(state, signing_key=PrivateKey.decode(value))
         elif identifier == _WEARER:
             state = replace(state, wearer=Wearer.decode(value))
+        elif identifier in (_ISSUER_DOMAIN, _REGISTRY, _INSTANCE):
+            state = _with_registered(state, identifier, value)
         elif identifier == _CARD and value:
             cards.append(Card(CardProfile.decode(value[1:]), value[0]))
         elif cards:
@@ -83,6 +97,17 @@ def decode(image: bytes) -> ElementState:
         else:
             raise _unknown()
     return replace(state, cards=tuple(cards))
+
+
+def _with_registered(state: ElementState, identifier: int, value: bytes) -> ElementState:
+    """The state with one more record of the registry."""
+    if identifier == _ISSUER_DOMAIN:
+        return replace(state, issuer_domain=registry_image.domain(value))
+    if identifier == _INSTANCE:
+        instance = registry_image.instance(value)
+        return replace(state, registry=state.registry.with_instance(instance))
+    registry = registry_image.registry(value)
+    return replace(state, registry=replace(registry, instances=state.registry.instances))
 
 
 def _with_part(card: Card, identifier: int, value: bytes) -> Card:
@@ -97,6 +122,8 @@ def _with_part(card: Card, identifier: int, value: bytes) -> Card:
         return replace(card, log=_pieces(value, ENTRY_BYTES))
     if identifier == _SUSPENDED and not value:
         return replace(card, suspended=True)
+    if identifier == _LOCKED and not value:
+        return replace(card, locked=True)
     if identifier == _CERTIFICATES and card.batches:
         certificates = CardCertificates.decode(value).by_place
         return card.with_batch(replace(card.batches[-1], certificates=certificates))
@@ -105,30 +132,6 @@ def _with_part(card: Card, identifier: int, value: bytes) -> Card:
 
 def _unknown() -> DecodeError:
     return DecodeError("a part of it is unknown", field="element image", offset=0)
-
-
-def _domain_bytes(domain: Domain) -> bytes:
-    keys = domain.keys
-    return b"".join(
-        (
-            bytes((len(domain.aid),)),
-            domain.aid,
-            bytes((domain.key_version,)),
-            domain.sequence.to_bytes(3),
-            keys.enc,
-            keys.mac,
-            keys.dek,
-        )
-    )
-
-
-def _domain(value: bytes) -> Domain:
-    start = 1 + value[0] if value else 0
-    keys = _pieces(value[start + 4 :], max(1, len(value[start + 4 :]) // 3))
-    if len(keys) != 3 or len(keys[0]) not in (16, 24, 32):
-        raise DecodeError("the keys are cut short", field="element image", offset=0)
-    sequence = int.from_bytes(value[start + 1 : start + 4])
-    return Domain(value[1:start], value[start], StaticKeys(*keys), sequence)
 
 
 def _batch_bytes(batch: Batch) -> bytes:

@@ -20,17 +20,11 @@ from zheton.core.emv.perso import (
     Dgi,
     Standing,
 )
-from zheton.core.errors import ConflictError, DecodeError, NotFoundError
+from zheton.core.errors import DecodeError, NotFoundError
 from zheton.roles.element.profile import DeviceProfile
+from zheton.roles.element.registry import ApplicationState
+from zheton.roles.element.rejected import Rejected
 from zheton.roles.element.state import FORGOTTEN_MAX, Batch, Card, ElementState
-
-
-class Rejected(ConflictError):
-    """The package does not apply; `sw` says why."""
-
-    def __init__(self, sw: int) -> None:
-        super().__init__(status.meaning(sw))
-        self.sw = sw
 
 
 @dataclass
@@ -91,14 +85,28 @@ def _with_profile(state: ElementState, device: DeviceProfile, value: bytes) -> E
     known = state.card(profile.card_ref)
     if known is not None and known.profile.aid == profile.aid:
         return state.with_card(replace(known, profile=profile))
-    if known is None and len(state.cards) >= device.cards:
-        raise Rejected(status.NOT_ENOUGH_MEMORY)
     taken = {card.name for card in state.cards}
     slots = (Card(profile, slot) for slot in range(len(taken) + 1))
     fresh = next(card for card in slots if card.name not in taken)
+    state = _without_waiting(state, fresh.name)
     if known is None:
+        if len(state.cards) + len(state.registry.instances) >= device.cards:
+            raise Rejected(status.NOT_ENOUGH_MEMORY)
         return state.with_card(fresh)
     return state.with_card(replace(known, profile=profile, slot=fresh.slot))
+
+
+def _without_waiting(state: ElementState, name: bytes) -> ElementState:
+    """The state after the application that waits under this name, if any, has got its card.
+
+    Where the wallet installed none the card brings its own: the provider's package is all it takes.
+    """
+    waiting = state.registry.instance(name)
+    if waiting is None:
+        return state
+    if waiting.locked or waiting.state is not ApplicationState.SELECTABLE:
+        raise Rejected(status.CONDITIONS_NOT_SATISFIED)
+    return replace(state, registry=state.registry.without_instance(name))
 
 
 def _without_void(state: ElementState, _: DeviceProfile, value: bytes) -> ElementState:

@@ -89,7 +89,9 @@ class PaymentInterface:
 
     def _select(self, command: Command, now: datetime) -> Response:
         window = self._chip.window(now)
-        cards = self._chip.state.by_priority(window.card_ref if window else None)
+        if not self._chip.state.registry.pays:
+            return Response(sw=status.FUNCTION_NOT_SUPPORTED)
+        cards = self._chip.state.payable(window.card_ref if window else None)
         names = (directory.PPSE_NAME, *(card.name for card in cards))
         selected = self._session.name if self._session else None
         found = directory.select(names, selected, command)

@@ -14,21 +14,12 @@ from zheton.core.emv.card_profile import CardProfile
 from zheton.core.emv.card_records import IssuerKey
 from zheton.core.emv.perso import BatchHeader, Credential
 from zheton.core.errors import NotFoundError
-from zheton.core.scp03.keys import StaticKeys
+from zheton.roles.element.registry import ISSUER_DOMAIN_AID, ApplicationState, Domain, Registry
+from zheton.roles.element.registry import LOCKED as LOCKED_STATE
 from zheton.roles.element.wearer import NOBODY, Wearer
 
 SERIAL_BYTES = 10
 FORGOTTEN_MAX = 64  # batches that are gone but must not be loaded again
-
-
-@dataclass(frozen=True, slots=True)
-class Domain:
-    """A security domain: its name, keys, key version and the secure channel's counter."""
-
-    aid: bytes
-    key_version: int
-    keys: StaticKeys
-    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +79,8 @@ class Card:
     """One card: its profile, its batches in the order of use, and the references of past ones.
 
     `slot` tells cards of one network apart: the name of every one after the first has it appended.
-    `log` are entries of `log`, the newest first; a suspended card is kept and does not pay.
+    `log` are entries of `log`, the newest first; a suspended card is kept and does not pay. One
+    that the issuer domain `locked` can't even be selected.
     """
 
     profile: CardProfile
@@ -98,6 +90,7 @@ class Card:
     issuer_key: IssuerKey | None = None
     log: tuple[bytes, ...] = ()
     suspended: bool = False
+    locked: bool = False
 
     @property
     def card_ref(self) -> bytes:
@@ -108,6 +101,11 @@ class Card:
     def name(self) -> bytes:
         """The DF name under which a reader selects it (ISO 7816-4, 8.2.1.2)."""
         return self.profile.aid + (bytes((self.slot,)) if self.slot else b"")
+
+    @property
+    def lifecycle(self) -> int:
+        """Its state as GET STATUS tells it (GPC, table 11-4)."""
+        return ApplicationState.PERSONALIZED | (LOCKED_STATE if self.locked else 0)
 
     @property
     def credentials_left(self) -> int:
@@ -133,9 +131,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class ElementState:
-    """The whole element: its serial number (10 bytes), its payment domain, its cards.
+    """The whole element: its serial number (10 bytes), its two domains, its cards, its registry.
 
-    `signing_key` is the device's own, for CDA; an element without one signs nothing.
+    `signing_key` is the device's own, for CDA; an element without one signs nothing. An issuer
+    domain without keys lets nobody in.
     """
 
     serial: bytes
@@ -143,6 +142,23 @@ class ElementState:
     cards: tuple[Card, ...] = ()
     signing_key: PrivateKey | None = None
     wearer: Wearer = NOBODY
+    issuer_domain: Domain = field(default_factory=lambda: Domain(ISSUER_DOMAIN_AID))
+    registry: Registry = field(default_factory=Registry)
+
+    @property
+    def domains(self) -> tuple[Domain, Domain]:
+        """The issuer security domain and the payment domain."""
+        return self.issuer_domain, self.payment_domain
+
+    def with_domain(self, changed: Domain) -> "ElementState":
+        """The state with the domain of the same name replaced."""
+        if changed.aid == self.issuer_domain.aid:
+            return replace(self, issuer_domain=changed)
+        return replace(self, payment_domain=changed)
+
+    def named(self, name: bytes) -> Card | None:
+        """The card that is selected by this name, or None."""
+        return next((card for card in self.cards if card.name == name), None)
 
     def card(self, card_ref: bytes) -> Card | None:
         """The card of this reference, or None."""
@@ -162,6 +178,11 @@ class ElementState:
         if any(self.card(ref) is None for ref in order):
             raise NotFoundError("There is no such card on this device; sync with the app.")
         return replace(self, wearer=self.wearer.with_order(order))
+
+    def payable(self, first: bytes | None = None) -> tuple[Card, ...]:
+        """The cards that can be selected, in the same order: none of them is locked."""
+        cards = self.by_priority(first) if self.registry.pays else ()
+        return tuple(card for card in cards if not card.locked)
 
     def with_card(self, changed: Card) -> "ElementState":
         """The state with the card of the same reference replaced, or added."""

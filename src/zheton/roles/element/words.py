@@ -14,6 +14,7 @@ class Refusal(StrEnum):
 
     OFF_WRIST = "off-wrist"
     NO_CARD = "no-card"
+    CARD_LOCKED = "card-locked"
     SUSPENDED = "suspended"
     PASSCODE_LOCKED = "passcode-locked"
     NO_PASSCODE = "no-passcode"
@@ -25,6 +26,7 @@ class Refusal(StrEnum):
 _SENTENCE = {
     Refusal.OFF_WRIST: "Put it on to pay.",
     Refusal.NO_CARD: "There is no such card here: add one in the app.",
+    Refusal.CARD_LOCKED: "This card is locked: see the app.",
     Refusal.SUSPENDED: "This card is suspended: see the app.",
     Refusal.PASSCODE_LOCKED: "Too many wrong passcodes: unlock it in the app.",
     Refusal.NO_PASSCODE: "Set a passcode to pay.",
@@ -36,6 +38,7 @@ _SCREEN = {
     "en": {
         Refusal.OFF_WRIST: "Put it on to pay",
         Refusal.NO_CARD: "Add a card in the app",
+        Refusal.CARD_LOCKED: "Card locked: see app",
         Refusal.SUSPENDED: "Card suspended: see app",
         Refusal.PASSCODE_LOCKED: "Locked: unlock in app",
         Refusal.NO_PASSCODE: "Set a passcode to pay",
@@ -46,6 +49,7 @@ _SCREEN = {
     "ru": {
         Refusal.OFF_WRIST: "Наденьте, чтобы платить",
         Refusal.NO_CARD: "Нужна карта из телефона",
+        Refusal.CARD_LOCKED: "Карта заблокирована",
         Refusal.SUSPENDED: "Карта приостановлена",
         Refusal.PASSCODE_LOCKED: "Код заблокирован",
         Refusal.NO_PASSCODE: "Задайте код для оплаты",

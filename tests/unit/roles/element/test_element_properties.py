@@ -43,7 +43,7 @@ _apdus = st.sampled_from([bytes.fromhex(step) for step in _STEPS])
 _headers = st.builds(
     lambda cla, ins, tail: bytes((cla, ins)) + tail,
     st.sampled_from([0x00, 0x80, 0x84]),
-    st.sampled_from([0xA4, 0xA8, 0xB2, 0xCA, 0xAE, 0x50, 0x82, 0xE2]),
+    st.sampled_from([0xA4, 0xA8, 0xB2, 0xCA, 0xAE, 0x50, 0x82, 0xE2, 0xE4, 0xE6, 0xF0, 0xF2, 0xD8]),
     st.binary(max_size=40),
 )
 _transmits = st.tuples(
@@ -78,7 +78,7 @@ def _happen(bench: Bench, event: str) -> None:
         bench.restart()
     elif event == "wait":
         bench.wait(31)
-    else:
+    elif not bench.element._chip.state.payment_domain.locked:  # strangers may have locked it
         assert set(bench.store(_PACKAGE)) == {0x9000}
 
 
@@ -96,7 +96,7 @@ def test_no_sequence_upsets_the_element(steps: list[str | tuple[Interface, bytes
             continue
         response = Response.decode(bench.element.transmit(*step, bench.now))
         assert response.sw >> 12 in (0x6, 0x9)
-        assert response.ok or not response.data
+        assert response.ok or not response.data or response.sw == 0x6283
         if step[0] is Interface.NFC and response.ok and response.data:
             values = tags_of(response)
             if tags.APPLICATION_CRYPTOGRAM in values:
