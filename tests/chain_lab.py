@@ -13,7 +13,8 @@ from typing import Any
 
 from zheton.adapters.clock import SystemClock
 from zheton.adapters.datafiles import load_schemes
-from zheton.adapters.keys.file import plain_ring
+from zheton.adapters.keys.certification import with_certification
+from zheton.adapters.keys.file import file_custody, plain_ring
 from zheton.adapters.secret_file import write_private
 from zheton.adapters.storage.acquirer import AcquirerDatabase
 from zheton.adapters.storage.database import Database
@@ -42,9 +43,12 @@ ANNA, LI, PRIYA = (Resident("anna", "RU"), Resident("li", "CN"), Resident("priya
 
 @cache
 def vault_keys() -> str:
-    """A key file that is made once: its RSA key takes time."""
+    """A key file that is made once: its RSA keys take time."""
     bins = {each: s.cryptogram.cipher for s in load_schemes() for each in s.token_bins}
-    return json.dumps(plain_ring(bins, "2019-08-01").to_json())
+    day = "2019-08-01"
+    ring = plain_ring(bins, day)
+    certified = with_certification(ring, file_custody(ring.custody, str), day)
+    return json.dumps(certified.to_json())
 
 
 @dataclass

@@ -186,7 +186,7 @@ def _gone(name: str) -> Callable[[Path], None]:
         (_readable("issuer.key"), ("issuer.key", "chmod 600")),
         (_gone("vault.keys"), ("vault.keys is gone", "back-up")),
         (_gone("issuer.key"), ("issuer.key is gone", "back-up")),
-        (_cut("bands/anna.se"), ("anna.se", "damaged", "back-up")),
+        (_cut("bands/anna.se"), ("anna.se", "damaged", "remove the device")),
         (_cut("phones/anna.json"), ("anna.json", "damaged")),
     ],
 )
