@@ -15,8 +15,10 @@ run: setup
 demo: setup
 	$(BIN)/zheton demo $(NAME)
 
+# What needs sockets, readers, browsers or processes of its own has the machine to itself.
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not system" --numprocesses=auto --dist=loadfile
+	$(BIN)/python -m pytest -m system
 
 # A hundred processes killed under load, where `make test` kills ten; not in CI.
 soak: .venv/dev.stamp

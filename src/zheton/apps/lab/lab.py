@@ -1,6 +1,7 @@
 """The lab: every role started, each behind its own wire, over one installation."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -50,7 +51,7 @@ class Lab:
         self.trace = Trace(self.clock.elapsed_ms)
         self.merchants: Merchants = load_merchants()
         self.ports = ports or Ports()
-        self._started = Started()
+        self._started, self._clients = Started(), ExitStack()
 
     @property
     def envelope_key(self) -> dict[str, Any]:
@@ -74,6 +75,7 @@ class Lab:
     async def close(self) -> None:
         """Stop every part, the last one first."""
         await self._started.close()
+        self._clients.close()
 
     async def add(self, part: Some) -> Some:
         """Start one more part, which is stopped with the others."""
@@ -106,7 +108,8 @@ class Lab:
             self.trace.record(far, near, "http", content, note, took_ms)
 
         hooks: dict[str, list[Callable[..., None]]] = {"request": [sent], "response": [answered]}
-        return httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False, event_hooks=hooks)
+        client = httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False, event_hooks=hooks)
+        return self._clients.enter_context(client)
 
     async def _start_hosts(self) -> None:
         """Issuer, network and acquirer: ISO 8583 between them."""
@@ -115,6 +118,7 @@ class Lab:
         self.issuer: IssuerNode = await self.add(parties.issuer(ports.issuer, outbox))
         # This opens the keys, and they come first: a vault without its keys is worth nothing.
         self.notifier: Notifier = parties.notifier()
+        self._clients.callback(self.notifier.close)
         # Before the network, so that they end after it and sign the last debits as well.
         await self.add(parties.watch())
         await self.add(parties.checkpointer())

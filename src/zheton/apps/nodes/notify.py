@@ -51,6 +51,10 @@ class Notifier:
         with self._news:
             return self._news.wait_for(lambda: retrieval_reference in self._told, timeout_s)
 
+    def close(self) -> None:
+        """Let its connections go; nobody is told any more."""
+        self._client.close()
+
     def _notice(self, enrolment: str, line: Journalled) -> dict[str, str | int]:
         number = self._keys.token_range(line.at.bin).number(line.at.index)
         return {
