@@ -24,6 +24,7 @@ from zheton.core.iso8583.match import Original
 from zheton.core.iso8583.message import Message
 from zheton.roles.network.authorise import authorise
 from zheton.roles.network.complete import Answered, complete
+from zheton.roles.network.follow_up import undo
 from zheton.roles.network.follow_up.conclude import ForwardFollowUp, abandon_follow_ups
 from zheton.roles.network.follow_up.take import take_follow_ups
 from zheton.roles.network.follow_up.tell import (
@@ -496,3 +497,16 @@ def test_what_comes_late_never_reaches_the_next_lease(
     with shop.bench.database.reading() as connection:
         lines = connection.exec_driver_sql("SELECT count(*) FROM follow_up").scalar_one()
     assert lines == (code == "00")
+
+
+def test_a_batch_keeps_the_places_of_so_many_follow_ups_and_no_more(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(undo, "BLOCKED_MAX", 2)
+    hold = debited(shop.bench, shop.bench.leased(), kind="hold")
+    nights = [follow_up(hold, INC, 100) for _ in range(3)]
+    assert [shop.reverse(reversal_of(night)) for night in nights] == ["00", "00", "91"]
+    assert [shop.ask(night) for night in nights[:2]] == ["12", "12"]
+    assert shop.ask(nights[2]) == "00"  # its place was not kept, so its reversal has to come again
+    assert shop.reverse(reversal_of(nights[2])) == "00"
+    assert shop.sums(hold) == (10_000, 0)
