@@ -22,6 +22,7 @@ from zheton.adapters.element_memory import TransientMemory
 from zheton.adapters.entropy import SeededEntropy, SystemEntropy
 from zheton.adapters.http_tsp import HttpTokenService
 from zheton.adapters.issuer_file import bundled
+from zheton.adapters.keys.certification import with_certification
 from zheton.adapters.keys.file import memory_keys, plain_ring
 from zheton.adapters.keys.vault_keys import VaultKeys
 from zheton.adapters.outbox import Outbox
@@ -32,6 +33,10 @@ from zheton.adapters.storage.wallet import WalletDatabase
 from zheton.apps.companion import Companion, Owner, entry_form
 from zheton.apps.http.tsp import token_service_app
 from zheton.apps.http.wallet import wallet_app
+from zheton.core.crypto import ed25519, rsa
+from zheton.core.crypto.rsa import PrivateKey
+from zheton.core.emv.device_certificate import CertifiedDevice, certify_device
+from zheton.core.emv.device_proof import Evidence, prove
 from zheton.core.errors import UnreachableError
 from zheton.core.iso8583.message import Message
 from zheton.core.token.domain import Device, Limits
@@ -51,6 +56,7 @@ PANS = {cardholder.id: cardholder.pan.reveal() for cardholder in bundled().cardh
 ANNA, BORIS, VERA, LI = (PANS[name] for name in ("anna", "boris", "vera", "li"))
 EXPIRY = "12/29"
 SERIAL = bytes(range(10))
+MAKER = b"the key of a maker of devices..."
 NOW = datetime(2019, 9, 2, 9, 0, tzinfo=UTC)
 TSP_SECRET, NOTIFIER_SECRET = "wallet-at-the-token-service" * 2, "token-service-at-the-wallet" * 2
 LIMITS = {"": Limits("643", 5_000_000, 15_000_000, 50)}
@@ -91,10 +97,24 @@ def opened(sealed: str) -> dict[str, str]:
 
 
 @cache
+def chip_key() -> PrivateKey:
+    """The key of every chip of the lab: making one takes its time."""
+    return rsa.generate(1152)
+
+
+def certificate(serial: bytes, profile: str = "mi-band-4-nfc") -> bytes:
+    """The maker's certificate of a device."""
+    kind = device_named(profile).device_class
+    return certify_device(MAKER, CertifiedDevice(serial, chip_key().public, kind, profile))
+
+
+@cache
 def vault_keys() -> VaultKeys:
     """Keys that are made once: an RSA key takes its time."""
     bins = {each: s.cryptogram.cipher for s in load_schemes() for each in s.token_bins}
-    return memory_keys(plain_ring(bins, "2019-08-01"))
+    keys = memory_keys(plain_ring(bins, "2019-08-01"))
+    keys.change(lambda ring, custody: with_certification(ring, custody, "2019-08-01"))
+    return keys
 
 
 @cache
@@ -179,10 +199,23 @@ class Lab:
             pan, expiry, owner, self.keys.envelope_key(), self.keys.envelope_thumbprint()
         )
 
+    def shown(self, serial: bytes = SERIAL, profile: str = "mi-band-4-nfc") -> Evidence:
+        """What a band of the maker shows when it is registered."""
+        challenge = self.wallet_desk.tokens.challenge_device(serial.hex())
+        key = chip_key()
+        proof = prove(key, serial, challenge, SystemEntropy().take(key.public.size))
+        return Evidence(certificate(serial, profile), challenge, proof)
+
     def band(self, serial: bytes = SERIAL, profile: str = "mi-band-4-nfc") -> Band:
         """A band from the factory."""
         memory = TransientMemory()
-        manufacture(memory, serial=serial, payment_keys=self.keys.device_keys(serial.hex()))
+        manufacture(
+            memory,
+            serial=serial,
+            payment_keys=self.keys.device_keys(serial.hex()),
+            signing_key=chip_key(),
+            certificate=certificate(serial, profile),
+        )
         return Band(serial, Element(memory, device_named(profile), SystemEntropy()), self.clock)
 
     def sign_up(self, name: str = "Anna") -> "App":
@@ -225,8 +258,8 @@ class App:
 
     def register(self, band: Band) -> str:
         """The id of a registered device."""
-        body = {"serial": band.serial.hex(), "profile": band.element.profile.name}
-        return str(self.post(f"/v1/users/{self.user}/devices", body, 201)["id"])
+        kind = band.element.profile.name
+        return self.companion(band).register(self.user, band.serial.hex(), kind)
 
     def companion(self, band: Band) -> Companion:
         """The part of the app that talks to the band."""
@@ -256,7 +289,8 @@ def _build(databases: dict[str, Database], clock: ManualClock) -> Lab:
     enrol(file.cardholders, bank, accounts, clock.now())
     keys, vault = vault_keys(), SqlVault(databases["vault"])
     link = BankLink(bank, accounts, outbox, clock)
-    desk = TokenDesk(keys, vault, link, rules(), SeededEntropy(1), AppSeal())
+    seeded, makers = SeededEntropy(1), [ed25519.public_key(MAKER)]
+    desk = TokenDesk(keys, vault, link, rules(), seeded, AppSeal(), makers=lambda: makers)
     admit(vault, Requestor("wallet", RequestorKind.WALLET, "the wallet", key_hash(TSP_SECRET)))
     tsp = token_service_app(desk, keys.envelope_key(), keys.envelope_thumbprint(), clock)
     client = in_process(tsp)

@@ -30,6 +30,7 @@ from zheton.adapters.http_tsp import ask
 from zheton.adapters.keys.envelope import seal_envelope
 from zheton.adapters.merchants_file import load_merchants
 from zheton.adapters.terminal_file import load_terminal
+from zheton.apps.bands import DEFAULT_BAND
 from zheton.apps.cli import audit as _audit  # noqa: F401
 from zheton.apps.cli import keys as _keys  # noqa: F401
 from zheton.apps.cli.main import main
@@ -37,7 +38,7 @@ from zheton.apps.cli.pos import settle, transaction_of
 from zheton.apps.companion import Companion, Owner, entry_form
 from zheton.apps.lab.wearing import wear
 from zheton.apps.passphrase import AskedPassphrase
-from zheton.apps.wiring import DEFAULT_BAND, Installation
+from zheton.apps.wiring import Installation
 from zheton.core.decline import Decline
 from zheton.core.emv import tags, tlv
 from zheton.core.errors import ZhetonError
@@ -138,9 +139,12 @@ def companion(wallet_url: str, host: str) -> Verbs:
     def sign_up(name: str, serial: str) -> dict[str, Any]:
         user = ask(wallet, "POST", "/v1/users", {"name": name})
         wallet.headers["authorization"] = f"Bearer {user['token']}"
-        device = {"serial": serial, "profile": DEFAULT_BAND}
-        made = ask(wallet, "POST", f"/v1/users/{user['id']}/devices", device)
-        return {"user": user["id"], "device": made["id"], "owner": [serial, public_part(app_key)]}
+        air = Air(int(host))
+        try:
+            device = Companion(wallet, air.transceive).register(user["id"], serial, DEFAULT_BAND)
+        finally:
+            air.close()
+        return {"user": user["id"], "device": device, "owner": [serial, public_part(app_key)]}
 
     def sync(device: str, unspent: int, card: str) -> int:
         air = Air(int(host))

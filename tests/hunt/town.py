@@ -18,12 +18,12 @@ from tests.hunt.memory import memory
 from tests.hunt.verdict import Evidence
 from tests.hunt.wire import Capture, capturing
 from tests.role_processes import WAIT_S, Street, forking, free_ports
+from zheton.adapters.device_files import device_named
 from zheton.adapters.element_memory import FileMemory
+from zheton.apps.bands import DEFAULT_BAND
 from zheton.apps.parties import Role
 from zheton.apps.passphrase import AskedPassphrase
 from zheton.apps.wiring import Installation
-from zheton.roles.element.manufacture import manufacture
-from zheton.roles.element.state import SERIAL_BYTES
 from zheton.roles.issuer.enrol import enrol
 
 PASSPHRASE = "quiet-harbour-ninety-lanterns"
@@ -130,9 +130,8 @@ class Town:
         self.passphrase.touch(0o600)
         self.passphrase.write_text(PASSPHRASE)
         on, band = self.on, FileMemory(self.data / "bands" / f"{BAND}.se")
-        serial = on.entropy.take(SERIAL_BYTES)
         (self.data / "bands").mkdir()
-        manufacture(band, serial=serial, payment_keys=on.keys.device_keys(serial.hex()))
+        on.factory.make(band, device_named(DEFAULT_BAND))
         holders = [canary.cardholder(opening) for canary, opening in canaries.items()]
         enrol(holders, on.bank, on.issuer, on.clock.now())
 

@@ -10,13 +10,14 @@ import pytest
 from tests.role_processes import Street, patience, street
 from zheton.adapters.merchants_file import load_merchants
 from zheton.adapters.terminal_file import load_terminal
+from zheton.apps.bands import open_band
 from zheton.apps.cli.pos import settle, transaction_of
 from zheton.apps.lab.people import cardholder
 from zheton.apps.lab.phone import Phone, open_phone
 from zheton.apps.lab.till import TracedCard
 from zheton.apps.parties import Role
 from zheton.apps.trace import Trace
-from zheton.apps.wiring import Installation, open_band
+from zheton.apps.wiring import Installation
 from zheton.core.money import money
 from zheton.roles.element.element import Interface
 from zheton.roles.terminal.entry_point import tap

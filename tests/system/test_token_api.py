@@ -12,9 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.wallet_lab import ANNA, BORIS, SERIAL, TSP_SECRET, Lab, lab
+from tests.wallet_lab import ANNA, BORIS, SERIAL, TSP_SECRET, Lab, certificate, chip_key, lab
+from zheton.adapters.entropy import SystemEntropy
 from zheton.apps.http.problem import MEDIA_TYPE
 from zheton.apps.http.serving import HttpServer
+from zheton.core.emv.device_proof import prove
 from zheton.roles.tsp.requestors import admit, key_hash
 from zheton.roles.tsp.state import Requestor, RequestorKind
 
@@ -60,7 +62,17 @@ class Api:
 
     def device(self) -> str:
         """The wallet's band."""
-        body = {"deviceId": DEVICE, "serial": SERIAL_HEX, "deviceClass": "band"}
+        asked = self.done("POST", "/v1/devices/challenge", {"serial": SERIAL_HEX})
+        challenge, key = bytes.fromhex(asked["challenge"]), chip_key()
+        proof = prove(key, SERIAL, challenge, SystemEntropy().take(key.public.size))
+        body = {
+            "deviceId": DEVICE,
+            "serial": SERIAL_HEX,
+            "deviceClass": "band",
+            "certificate": certificate(SERIAL).hex(),
+            "challenge": challenge.hex(),
+            "proof": proof.hex(),
+        }
         return str(self.done("POST", "/v1/devices", body)["deviceId"])
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from zheton.core.emv.device_proof import Evidence
 from zheton.core.errors import (
     ConfigurationError,
     ConflictError,
@@ -77,20 +78,37 @@ class HttpTokenService:
         body = {"reason": cause.value, "actor": Actor.CARDHOLDER.value}
         return _status(ask(self._client, "POST", f"/v1/devices/{device}/{verb.value}", body))
 
-    def register_device(self, device: str, serial: str, device_class: DeviceClass) -> None:
-        """Make a device known."""
-        body = {"deviceId": device, "serial": serial, "deviceClass": device_class.value}
+    def challenge_device(self, serial: str) -> bytes:
+        """What the chip of a serial number has to sign to be registered."""
+        answer = ask(self._client, "POST", "/v1/devices/challenge", {"serial": serial})
+        try:
+            return bytes.fromhex(_field(answer, "challenge", str))
+        except ValueError:
+            raise _strange("challenge") from None
+
+    def register_device(
+        self, device: str, serial: str, device_class: DeviceClass, shown: Evidence
+    ) -> None:
+        """Make a device known by what it shows."""
+        body = {
+            "deviceId": device,
+            "serial": serial,
+            "deviceClass": device_class.value,
+            "certificate": shown.certificate.hex(),
+            "challenge": shown.challenge.hex(),
+            "proof": shown.proof.hex(),
+        }
         ask(self._client, "POST", "/v1/devices", body)
 
     def provision(self, token: str, device: str, counter: int, batches: int) -> Package:
         """A package with new numbers for a chip."""
         body = {"deviceId": device, "counter": counter, "batches": batches}
-        answer = ask(self._client, "POST", f"/v1/tokens/{token}/replenish", body)
-        try:
-            commands = tuple(bytes.fromhex(each) for each in _field(answer, "commands", list))
-        except (TypeError, ValueError):
-            raise _strange("commands") from None
-        return Package(commands, _field(answer, "numbers", int))
+        return _package(ask(self._client, "POST", f"/v1/tokens/{token}/replenish", body))
+
+    def certify(self, token: str, device: str, counter: int) -> Package:
+        """A package with the certificates that numbers on a chip lack."""
+        body = {"deviceId": device, "counter": counter}
+        return _package(ask(self._client, "POST", f"/v1/tokens/{token}/certify", body))
 
     def numbers_left(self, token: str, device: str) -> int:
         """How many numbers for tills of a token may still pay, of those that a device holds."""
@@ -188,6 +206,14 @@ def _malformed(detail: str) -> EncodeError:
     """What the other side could not read; its text names the field first."""
     field, _, text = detail.partition(": ")
     return EncodeError(text, field=field) if text else EncodeError(detail, field="request")
+
+
+def _package(answer: Mapping[str, Any]) -> Package:
+    try:
+        commands = tuple(bytes.fromhex(each) for each in _field(answer, "commands", list))
+    except (TypeError, ValueError):
+        raise _strange("commands") from None
+    return Package(commands, _field(answer, "numbers", int))
 
 
 def _token(answer: Mapping[str, Any]) -> Token:

@@ -15,7 +15,8 @@ import httpx
 from zheton.adapters.http_tsp import ask
 from zheton.adapters.keys.envelope import seal_envelope
 from zheton.core.emv import status
-from zheton.core.emv.apdu import Command, Response
+from zheton.core.emv.apdu import LE_MAX, Command, Response
+from zheton.core.emv.device_certificate import CARDHOLDER_CERTIFICATE
 from zheton.core.emv.perso import PAYMENT_DOMAIN_AID
 from zheton.core.errors import DecodeError, EncodeError, RefusedError, UnreachableError
 from zheton.core.scp03.host import initialize_update
@@ -24,7 +25,17 @@ from zheton.core.scp03.keys import CHALLENGE_BYTES
 from zheton.core.token.pan import Pan
 
 _SELECT_PAYMENT_DOMAIN = Command(0x00, 0xA4, 0x04, 0x00, PAYMENT_DOMAIN_AID, le=256)
-_NAMES = {0xA4: "SELECT", 0x50: "INITIALIZE UPDATE", 0x82: "EXTERNAL AUTHENTICATE"}
+_GET_CERTIFICATE = Command(
+    0x00, 0xCA, CARDHOLDER_CERTIFICATE >> 8, CARDHOLDER_CERTIFICATE & 0xFF, le=LE_MAX
+)
+_INTERNAL_AUTHENTICATE = 0x88
+_NAMES = {
+    0xA4: "SELECT",
+    0xCA: "GET DATA",
+    0x88: "INTERNAL AUTHENTICATE",
+    0x50: "INITIALIZE UPDATE",
+    0x82: "EXTERNAL AUTHENTICATE",
+}
 
 Transmit = Callable[[bytes], bytes]
 
@@ -61,6 +72,29 @@ class Companion:
             problem = "the chip's challenge is not pseudo-random"
             raise DecodeError(problem, field="INITIALIZE UPDATE response", offset=0)
         return counter
+
+    def register(self, user: str, serial: str, profile: str) -> str:
+        """Register the band for a user, by its certificate and its answer; the device's id.
+
+        RefusedError if the token service does not know who made it, or it is not the one.
+        """
+        shown = self._exchange(_GET_CERTIFICATE)
+        path = f"/v1/users/{user}/devices"
+        asked = ask(self._wallet, "POST", f"{path}/challenge", {"serial": serial})
+        challenge = bytes.fromhex(asked["challenge"])
+        prove = Command(0x00, _INTERNAL_AUTHENTICATE, 0x00, 0x00, challenge, le=256)
+        signed = self._exchange(prove)
+        for command, answer in ((_GET_CERTIFICATE, shown), (prove, signed)):
+            if not answer.ok:
+                raise _refused(1, 1, command, answer.sw)
+        body = {
+            "serial": serial,
+            "profile": profile,
+            "certificate": shown.data.hex(),
+            "challenge": challenge.hex(),
+            "proof": signed.data.hex(),
+        }
+        return str(ask(self._wallet, "POST", path, body)["id"])
 
     def sync(self, device: str, unspent: int, card: str | None = None) -> Synced | None:
         """Fetch the package that the band needs, run it, acknowledge it; None if it needs none.

@@ -127,7 +127,15 @@ class Parties:
         """The token service's door for wallets."""
         on, keys = self.on, self.on.keys
         desk = TokenDesk(
-            keys, on.vault, line, on.rules, on.entropy, AppSeal(), on.who("tsp"), repeated
+            keys,
+            on.vault,
+            line,
+            on.rules,
+            on.entropy,
+            AppSeal(),
+            on.who("tsp"),
+            repeated,
+            on.makers,
         )
         key, thumbprint = keys.envelope_key(), keys.envelope_thumbprint()
         on.admit_requestors()

@@ -13,8 +13,7 @@ from zheton.adapters.audit_files import CheckpointFile, keep_public_keys
 from zheton.adapters.authority_file import write_authorities
 from zheton.adapters.clock import Clock, SystemClock
 from zheton.adapters.datafiles import load_policy, load_schemes
-from zheton.adapters.device_files import device_named, load_devices
-from zheton.adapters.element_memory import FileMemory
+from zheton.adapters.device_files import load_devices
 from zheton.adapters.entropy import SystemEntropy
 from zheton.adapters.held_file import HeldFile
 from zheton.adapters.issuer_file import bundled
@@ -24,6 +23,7 @@ from zheton.adapters.keys.pkcs11 import MODULE
 from zheton.adapters.keys.vault_keys import VaultKeys
 from zheton.adapters.letter_file import LetterFile
 from zheton.adapters.limits_file import load_limits
+from zheton.adapters.makers_file import know_maker, read_makers
 from zheton.adapters.no_cvm_file import load_no_cvm
 from zheton.adapters.outbox import Outbox
 from zheton.adapters.secret_file import open_secret
@@ -39,14 +39,12 @@ from zheton.adapters.storage.place import place_of
 from zheton.adapters.storage.vault import SqlVault
 from zheton.adapters.storage.wallet import WalletDatabase
 from zheton.adapters.witness_file import WitnessFile
+from zheton.apps.factory import Factory
 from zheton.apps.life import Life
 from zheton.apps.passphrase import AskedPassphrase
-from zheton.core.errors import ConfigurationError, DecodeError
+from zheton.core.errors import ConfigurationError
 from zheton.core.scheme import Schemes
 from zheton.core.token.domain import Device
-from zheton.roles.element.element import Element
-from zheton.roles.element.manufacture import manufacture
-from zheton.roles.element.state import SERIAL_BYTES
 from zheton.roles.issuer.enrol import enrol
 from zheton.roles.issuer.state import Bank
 from zheton.roles.network.state import Switch
@@ -59,10 +57,10 @@ from zheton.roles.wallet.desk import WalletDesk
 from zheton.roles.wallet.ports import TokenService
 
 DEFAULT_DATA = Path("var")
-DEFAULT_BAND = "mi-band-4-nfc"
 MARK_BYTES = 4
 INSTALLATION_BYTES = 16
 AUTHORITIES_FILE = "authorities.toml"
+MAKERS_FILE = "device-makers"
 HOST_CHARACTERS = 20  # of the machine's name, in what the detokenisation log calls a process
 
 
@@ -116,6 +114,17 @@ class Installation:
         made = tuple(Authority(rid, known.index, known.key, known.until) for rid in rids)
         write_authorities(self.data / AUTHORITIES_FILE, made)
         return made
+
+    @cached_property
+    def factory(self) -> Factory:
+        """Who makes this installation's devices; the token service knows it from then on."""
+        made = Factory(open_secret(self.data / "maker.key"), self.keys, self.entropy)
+        know_maker(self.data / MAKERS_FILE, made.public_key)
+        return made
+
+    def makers(self) -> tuple[bytes, ...]:
+        """The makers whose devices the token service takes, by their public keys."""
+        return read_makers(self.data / MAKERS_FILE)
 
     @property
     def key_file(self) -> Path:
@@ -348,42 +357,3 @@ class Installation:
         return (
             place_of(self.database, party) if self.database else f"sqlite:///{self.data / party}.db"
         )
-
-
-@dataclass(frozen=True)
-class Band:
-    """A device on somebody's wrist, by the name of its file."""
-
-    name: str
-    serial: str
-    element: Element
-    held: HeldFile = field(repr=False)
-
-    def close(self) -> None:
-        """Let another process have it."""
-        self.element.power_off()
-        self.held.release()
-
-
-def open_band(installation: Installation, name: str, profile: str = DEFAULT_BAND) -> Band:
-    """The band of a name; where there is none, one is made and its keys told to the vault.
-
-    ConflictError if another process holds it, ConfigurationError if its memory is damaged.
-    """
-    folder = installation.data / "bands"
-    held = HeldFile(folder / f"{name}.lock", f"The band {name!r}")
-    memory = FileMemory(folder / f"{name}.se")
-    if memory.load() is None:
-        serial = installation.entropy.take(SERIAL_BYTES)
-        keys = installation.keys.device_keys(serial.hex())
-        manufacture(memory, serial=serial, payment_keys=keys)
-    try:
-        element = Element(memory, device_named(profile), installation.entropy)
-    except DecodeError as error:
-        held.release()
-        raise ConfigurationError(
-            f"The memory of the band {name!r}, {folder / name}.se, is damaged ({error}); "
-            "restore it from a back-up."
-        ) from error
-    serial = element.status(installation.clock.now()).serial
-    return Band(name, serial.hex(), element, held)

@@ -158,6 +158,10 @@ class VaultKeys:
         """The keyed image of an activation code, bound to its enrolment."""
         return hmac_sha256(self._opened.code, f"{enrolment}:{code}".encode())
 
+    def challenge_mac(self, said: str) -> bytes:
+        """The keyed image of what a device is challenged for; no code's image can be one."""
+        return hmac_sha256(self._opened.code, f"device challenge:{said}".encode())
+
     def device_keys(self, serial: str) -> StaticKeys:
         """The payment domain's keys of one chip, derived from its serial number."""
         enc, mac, dek = (

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from zheton.core.crypto.rsa import PublicKey
 from zheton.core.debit import Advice, DebitState, Journalled, Location, Place
 from zheton.core.money import BY_NUMERIC, Money
 from zheton.core.token.batch import Batch
@@ -143,6 +144,7 @@ def read_device(row: Row) -> RegisteredDevice:
         held=Hold(row["held"]),
         settled=bool(row["settled"]),
         version=row["version"],
+        chip_key=PublicKey.decode(bytes(row["chip_key"])) if row["chip_key"] else None,
     )
 
 

@@ -117,6 +117,7 @@ device = Table(
     Column("settled", Boolean, nullable=False, server_default=text("true")),
     Column("version", Integer, nullable=False, server_default=text("0")),
     Column("changed_ms", BigInteger, nullable=False, server_default=text("0")),
+    Column("chip_key", LargeBinary),
 )
 
 # How many batches of a BIN each bucket has handed out; batch index = 64 * ordinal + bucket.

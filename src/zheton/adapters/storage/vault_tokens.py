@@ -191,6 +191,7 @@ class TokenTx(BatchTx):
             serial=new.serial,
             device_class=new.device,
             requestor=new.requestor,
+            chip_key=new.chip_key.encode() if new.chip_key else None,
         )
 
     def device(self, device_id: str) -> RegisteredDevice | None:

@@ -16,11 +16,12 @@ from threading import Lock
 from zheton.adapters.device_files import device_named
 from zheton.adapters.element_memory import FileMemory, TransientMemory
 from zheton.adapters.terminal_file import load_terminal
+from zheton.apps.bands import DEFAULT_BAND
 from zheton.apps.bench.cards import BenchCard, batches_of, credential, fill, issue
 from zheton.apps.bench.reader import BandReader, why_no_reader
 from zheton.apps.bench.report import Check, Report, Setting, percentile
 from zheton.apps.lab.wearing import wear
-from zheton.apps.wiring import DEFAULT_BAND, Installation
+from zheton.apps.wiring import Installation
 from zheton.core.country import country
 from zheton.core.emv import tags, tlv
 from zheton.core.emv.apdu import Response

@@ -15,10 +15,11 @@ import typer
 from zheton.adapters import vpcd
 from zheton.adapters.clock import SystemClock
 from zheton.adapters.vpcd import ATR_CONTACT_T0, ATR_CONTACTLESS, Events, VirtualCard
+from zheton.apps.bands import open_band
 from zheton.apps.cli.options import Data, DatabaseUrl
 from zheton.apps.lab.people import READER_BAND
 from zheton.apps.lab.wearing import wear
-from zheton.apps.wiring import DEFAULT_DATA, Installation, open_band
+from zheton.apps.wiring import DEFAULT_DATA, Installation
 from zheton.core.emv import status
 from zheton.core.errors import UnreachableError
 from zheton.roles.element import transport

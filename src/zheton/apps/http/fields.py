@@ -7,6 +7,7 @@ from typing import Annotated, Protocol
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from zheton.core.emv.device_proof import Evidence
 from zheton.core.money import AMOUNT_MINOR_MAX, Currency, Money, currency
 from zheton.core.token.domain import Device
 
@@ -37,6 +38,7 @@ BatchName = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$", description="16 hexa
 Par = Annotated[
     str, Field(pattern=r"^[0-9A-Z]{29}$", description="payment account reference (EMVCo), DE56")
 ]
+_HEX = r"^([0-9A-Fa-f]{2})+$"
 _LONG_NUMBER = re.compile(r"(?:[0-9][ ._:-]?){11,}[0-9]")
 
 
@@ -72,6 +74,31 @@ class Body(BaseModel):
 
 class Answer(BaseModel):
     """What goes out."""
+
+
+class Shown(Body):
+    """What a device shows of itself: the maker's certificate, and a challenge that it signed."""
+
+    certificate: Annotated[str, Field(max_length=1024, pattern=_HEX)]
+    challenge: Annotated[str, Field(max_length=80, pattern=_HEX)]
+    proof: Annotated[str, Field(max_length=496, pattern=_HEX)]
+
+    def evidence(self) -> Evidence:
+        """The same as bytes."""
+        shown = (self.certificate, self.challenge, self.proof)
+        return Evidence(*(bytes.fromhex(each) for each in shown))
+
+
+class ChallengeBody(Body):
+    """Which chip is to show that it is the one."""
+
+    serial: Serial
+
+
+class ChallengeAnswer(Answer):
+    """What the chip has to sign, in hexadecimal digits; it can be answered for ten minutes."""
+
+    challenge: str
 
 
 class Limit(Body):

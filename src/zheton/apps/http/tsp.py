@@ -18,7 +18,7 @@ from zheton.apps.http.fields import Clock, EncryptionKeyAnswer, ProblemAnswer
 from zheton.apps.http.guard import BearerGate
 from zheton.apps.http.problem import MEDIA_TYPE
 from zheton.apps.http.tsp_changes import add_changes
-from zheton.apps.http.tsp_enrolment import add_enrolment, add_filling
+from zheton.apps.http.tsp_enrolment import add_enrolment, add_filling, add_registration
 from zheton.apps.http.tsp_looking import add_histories, add_others, add_tokens
 from zheton.roles.tsp.desk import TokenDesk
 from zheton.roles.tsp.requestors import find
@@ -50,6 +50,7 @@ def token_service_app(
         return EncryptionKeyAnswer(jwk=envelope_key, thumbprint=thumbprint)
 
     add_enrolment(app, desk)
+    add_registration(app, desk)
     add_filling(app, desk)
     add_changes(app, desk)
     add_disputes(app, desk)

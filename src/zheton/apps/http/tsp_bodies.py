@@ -17,6 +17,7 @@ from zheton.apps.http.fields import (
     Limit,
     Region,
     Serial,
+    Shown,
 )
 from zheton.core.token.batch import Batch
 from zheton.core.token.domain import Channel
@@ -44,8 +45,8 @@ class ActivateBody(Body):
     code: Annotated[Code, Field(examples=["831502"])]
 
 
-class DeviceBody(Body):
-    """A device by the wallet's id for it."""
+class DeviceBody(Shown):
+    """A device by the wallet's id for it, and what it shows of itself."""
 
     deviceId: Annotated[Id, Field(examples=[_REFERENCE])]
     serial: Annotated[Serial, Field(examples=["00010203040506070809"])]
@@ -58,6 +59,13 @@ class ReplenishBody(Body):
     deviceId: Annotated[Id, Field(examples=[_REFERENCE])]
     counter: Annotated[Counter, Field(examples=[4])]
     batches: Annotated[int, Field(ge=1, le=BATCHES_MAX)] = 1
+
+
+class CertifyBody(Body):
+    """Which device's numbers to certify, for the counter of its payment domain."""
+
+    deviceId: Annotated[Id, Field(examples=[_REFERENCE])]
+    counter: Annotated[Counter, Field(examples=[4])]
 
 
 class TransactBody(Limit):

@@ -15,10 +15,12 @@ from zheton.apps.http.asking import (
     kept_at_once,
     said,
 )
-from zheton.apps.http.fields import OnlineNumberAnswer
+from zheton.apps.http.fields import ChallengeAnswer, ChallengeBody, OnlineNumberAnswer
+from zheton.apps.http.problem import declined
 from zheton.apps.http.reaching import OwnToken
 from zheton.apps.http.tsp_bodies import (
     ActivateBody,
+    CertifyBody,
     DeviceAnswer,
     DeviceBody,
     Done,
@@ -32,12 +34,15 @@ from zheton.apps.http.tsp_bodies import (
 )
 from zheton.core.decline import Decline
 from zheton.roles.tsp.activate import activate
+from zheton.roles.tsp.attest import attested, challenge
 from zheton.roles.tsp.desk import TokenDesk
 from zheton.roles.tsp.devices import register
 from zheton.roles.tsp.once import Keep
 from zheton.roles.tsp.ports import VaultTx
 from zheton.roles.tsp.provision import (
+    Package,
     Supply,
+    certify,
     package,
     provisioned,
     replenish,
@@ -93,14 +98,7 @@ def add_enrolment(app: FastAPI, desk: TokenDesk) -> None:
 
 
 def add_filling(app: FastAPI, desk: TokenDesk) -> None:
-    """Devices, and numbers for them."""
-
-    @app.post("/v1/devices")
-    def register_device(body: DeviceBody, asked: Ask) -> DeviceAnswer:
-        """Make a device known; the same again is nothing."""
-        serial, owner = body.serial.lower(), asked.requestor.id
-        device = RegisteredDevice(body.deviceId, serial, body.deviceClass, owner)
-        return device_answer(desk.again(partial(register, desk.vault, device)))
+    """Numbers for devices."""
 
     @app.post("/v1/tokens/{token}/replenish", response_model=PackageAnswer)
     def replenish_device(token: OwnToken, body: ReplenishBody, asked: Ask) -> JSONResponse:
@@ -122,7 +120,18 @@ def add_filling(app: FastAPI, desk: TokenDesk) -> None:
             return answered((text, replayed))
         with desk.vault.transaction() as tx:
             supply = replenished(tx, token, body.deviceId, kept["body"])
-        return answered((said(_package(desk, supply, body, asked)), replayed))
+        return answered((said(_package(desk, supply, body)), replayed))
+
+    @app.post("/v1/tokens/{token}/certify", response_model=PackageAnswer)
+    def certify_numbers(token: OwnToken, body: CertifyBody, asked: Ask) -> JSONResponse:
+        """A package of certificates for numbers that the device has without one.
+
+        Nothing is leased and nothing kept: asking again makes the same certificates again.
+        """
+        made = certify(desk, token, body.deviceId, counter=body.counter)
+        if isinstance(made, Decline):
+            return declined(made)
+        return JSONResponse(_sealed(made).model_dump(mode="json"))
 
     @app.post("/v1/tokens/{token}/provisioned")
     def confirm_provisioned(token: OwnToken, asked: Ask) -> Done:
@@ -142,6 +151,26 @@ def add_filling(app: FastAPI, desk: TokenDesk) -> None:
         return answer_at_once(desk, asked, work)
 
 
+def add_registration(app: FastAPI, desk: TokenDesk) -> None:
+    """Devices, which show who made them."""
+
+    @app.post("/v1/devices", response_model=DeviceAnswer)
+    def register_device(body: DeviceBody, asked: Ask) -> DeviceAnswer | JSONResponse:
+        """Make a device known that a known maker certified; the same again is nothing."""
+        serial, owner = body.serial.lower(), asked.requestor.id
+        named = RegisteredDevice(body.deviceId, serial, body.deviceClass, owner)
+        device = attested(desk.keys, desk.makers(), named, body.evidence(), asked.at)
+        if isinstance(device, Decline):
+            return declined(device)
+        return device_answer(desk.again(partial(register, desk.vault, device)))
+
+    @app.post("/v1/devices/challenge")
+    def challenge_device(body: ChallengeBody, asked: Ask) -> ChallengeAnswer:
+        """What the chip of a serial number has to sign before it is registered."""
+        made = challenge(desk.keys, asked.requestor.id, body.serial.lower(), asked.at)
+        return ChallengeAnswer(challenge=made.hex().upper())
+
+
 def _fresh(made: Tokenised, asked: Asked) -> TokenAnswer:
     return token_answer(TokenView(made.enrolment, made.card, None, asked.at))
 
@@ -152,10 +181,13 @@ def _looked(tx: VaultTx, token: Enrolment, asked: Asked) -> TokenAnswer:
     return token_answer(TokenView(token, card, tx.device_by_serial(token.device), asked.at))
 
 
-def _package(desk: TokenDesk, supply: Supply, body: ReplenishBody, asked: Asked) -> PackageAnswer:
-    made = package(desk, supply, body.counter, asked.at)
+def _package(desk: TokenDesk, supply: Supply, body: ReplenishBody) -> PackageAnswer:
+    return _sealed(package(desk, supply, body.counter))
+
+
+def _sealed(made: Package) -> PackageAnswer:
     commands = [command.hex().upper() for command in made.commands]
-    return PackageAnswer(commands=commands, numbers=made.numbers, numbersLeft=supply.left)
+    return PackageAnswer(commands=commands, numbers=made.numbers, numbersLeft=made.left)
 
 
 def _online(made: SealedCredential) -> OnlineNumberAnswer:

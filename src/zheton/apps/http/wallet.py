@@ -14,7 +14,14 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from zheton.apps.http.door import door
 from zheton.apps.http.events import Hub
-from zheton.apps.http.fields import Clock, EncryptionKeyAnswer, Id, OnlineNumberAnswer
+from zheton.apps.http.fields import (
+    ChallengeAnswer,
+    ChallengeBody,
+    Clock,
+    EncryptionKeyAnswer,
+    Id,
+    OnlineNumberAnswer,
+)
 from zheton.apps.http.guard import checked_secret
 from zheton.apps.http.wallet_bodies import (
     AcknowledgeBody,
@@ -101,11 +108,21 @@ def _users(app: FastAPI, desk: WalletDesk, clock: Clock, me: Caller) -> None:
         user, token = users.sign_up(desk, body.name, clock.now())
         return UserAnswer(id=user.id, name=user.name, token=token)
 
+    @app.post("/v1/users/{u}/devices/challenge")
+    def challenge(
+        u: Id, body: ChallengeBody, user: Annotated[User, Depends(me)]
+    ) -> ChallengeAnswer:
+        """What a chip has to sign before it is registered."""
+        _is_self(user, u)
+        return ChallengeAnswer(challenge=desk.tokens.challenge_device(body.serial.lower()).hex())
+
     @app.post("/v1/users/{u}/devices", status_code=201)
     def register(u: Id, body: DeviceBody, user: Annotated[User, Depends(me)]) -> DeviceAnswer:
-        """Register a device by its chip's serial number."""
+        """Register a device by its chip's serial number and what it shows of itself."""
         _is_self(user, u)
-        found = devices.register(desk, user, body.serial, body.profile, clock.now())
+        found = devices.register(
+            desk, user, body.serial, body.profile, body.evidence(), clock.now()
+        )
         return device_answer(found)
 
     @app.get("/v1/users/{u}/devices")

@@ -18,6 +18,7 @@ from zheton.apps.http.fields import (
     Limit,
     Region,
     Serial,
+    Shown,
     Title,
 )
 from zheton.core.debit import DebitState
@@ -46,8 +47,8 @@ class UserAnswer(Answer):
     token: str
 
 
-class DeviceBody(Body):
-    """A device: its chip's serial number and what kind it is."""
+class DeviceBody(Shown):
+    """A device: its chip's serial number, what kind it is, and what it shows of itself."""
 
     serial: Serial
     profile: Annotated[str, Field(max_length=32, pattern=r"^[a-z0-9-]+$")]

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from zheton.adapters.issuer_file import bundled
+from zheton.apps.bands import open_band
 from zheton.apps.lab.lab import Lab
 from zheton.apps.lab.phone import Phone, open_phone
-from zheton.apps.wiring import open_band
 from zheton.core.errors import ConflictError, NotFoundError, RefusedError, UnreachableError
 from zheton.roles.issuer.enrol import Cardholder
 

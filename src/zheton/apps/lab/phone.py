@@ -15,11 +15,11 @@ from zheton.adapters.app_key import fresh_app_key, open_for_app, public_part
 from zheton.adapters.clock import Clock
 from zheton.adapters.http_tsp import ask, error_of
 from zheton.adapters.secret_file import write_private
+from zheton.apps.bands import Band
 from zheton.apps.companion import Companion, Owner, Synced, entry_form
 from zheton.apps.lab.till import TracedCard
 from zheton.apps.lab.wearing import wear
 from zheton.apps.trace import Crossing, Trace
-from zheton.apps.wiring import Band
 from zheton.core.errors import ConfigurationError, UnreachableError
 from zheton.core.money import Money
 from zheton.core.token.pan import Pan
@@ -154,9 +154,10 @@ def open_phone(
         return Phone(name, wallet, account, band, trace, clock)
     user = ask(wallet, "POST", "/v1/users", {"name": name})
     wallet.headers["authorization"] = f"Bearer {user['token']}"
-    body = {"serial": band.serial, "profile": band.element.profile.name}
-    device = ask(wallet, "POST", f"/v1/users/{user['id']}/devices", body)
-    account = Account(user["id"], user["token"], device["id"], fresh_app_key())
+    host = TracedCard(band.element, trace, clock, Interface.HOST)
+    companion = Companion(wallet, host.transceive)
+    device = companion.register(user["id"], band.serial, band.element.profile.name)
+    account = Account(user["id"], user["token"], device, fresh_app_key())
     folder.mkdir(parents=True, exist_ok=True)
     write_private(path, json.dumps(asdict(account)))
     return Phone(name, wallet, account, band, trace, clock)

@@ -46,6 +46,19 @@ class PublicKey:
         """The exponent in 1 or 3 bytes, as certificates carry it."""
         return self.exponent.to_bytes(1 if self.exponent == EXPONENT else 3)
 
+    def encode(self) -> bytes:
+        """The exponent's length and bytes, then the modulus."""
+        return bytes((len(self.exponent_bytes),)) + self.exponent_bytes + self.modulus_bytes
+
+    @classmethod
+    def decode(cls, data: bytes) -> "PublicKey":
+        """The key in these bytes; DecodeError if they are none that `encode` made."""
+        start = 1 + data[0] if data else 0
+        try:
+            return cls(int.from_bytes(data[start:]), int.from_bytes(data[1:start]))
+        except EncodeError as error:
+            raise DecodeError(error.problem, field=error.field, offset=0) from None
+
     def recover(self, signature: bytes) -> bytes:
         """The block that was signed, of `size` bytes; VerificationError if it can be none."""
         value = int.from_bytes(signature)

@@ -16,6 +16,7 @@ from zheton.roles.element.arming import ArmResult
 from zheton.roles.element.chip import Chip
 from zheton.roles.element.gp.interface import ManagementInterface
 from zheton.roles.element.host_side import HostSide
+from zheton.roles.element.identity import Identity
 from zheton.roles.element.log import LoggedDebit
 from zheton.roles.element.payment import PaymentInterface
 from zheton.roles.element.ports import Entropy, Memory
@@ -71,8 +72,8 @@ class Element:
         """Power on; ConfigurationError if the memory was never manufactured."""
         self._chip = Chip(memory, profile)
         self._payment = PaymentInterface(self._chip, entropy)
-        wearer = WearerApplication(self._chip, entropy)
-        self._host = HostSide(ManagementInterface(self._chip), wearer)
+        wearer, identity = WearerApplication(self._chip, entropy), Identity(self._chip, entropy)
+        self._host = HostSide(ManagementInterface(self._chip), wearer, identity)
         # A laboratory's chip can be managed through a reader, as other people's tools do it.
         self._workbench = (
             ManagementInterface(self._chip) if self._chip.state.registry.laboratory else None

@@ -8,6 +8,7 @@ from datetime import datetime
 from zheton.core.emv.apdu import Command, Response
 from zheton.core.emv.perso import WEARER_AID
 from zheton.roles.element.gp.interface import ManagementInterface
+from zheton.roles.element.identity import Identity
 from zheton.roles.element.wearer_app import WearerApplication
 
 _SELECT = (0x00, 0xA4, 0x04, 0x00)
@@ -16,8 +17,10 @@ _SELECT = (0x00, 0xA4, 0x04, 0x00)
 class HostSide:
     """What the device's own processor talks to, and the phone through it."""
 
-    def __init__(self, domains: ManagementInterface, wearer: WearerApplication) -> None:
-        self._domains, self._wearer = domains, wearer
+    def __init__(
+        self, domains: ManagementInterface, wearer: WearerApplication, identity: Identity
+    ) -> None:
+        self._domains, self._wearer, self._identity = domains, wearer, identity
         self._of_wearer = False
 
     def reset(self) -> None:
@@ -33,7 +36,11 @@ class HostSide:
             self._of_wearer = True
             return self._wearer.select()
         if not self._of_wearer:
-            return self._domains.answer(command, now)
+            who = self._identity.answer(command)
+            if who is None:
+                return self._domains.answer(command, now)
+            self._domains.reset()  # it belongs to no session, so one that was open ends
+            return who
         if command.ins != _SELECT[1]:
             return self._wearer.answer(command, now)
         response = self._domains.answer(command, now)

@@ -35,8 +35,10 @@ def manufacture(
     signing_key: PrivateKey | None = None,
     laboratory: bool = False,
     made_on: date | None = None,
+    certificate: bytes = b"",
 ) -> None:
     """Write the first image of a chip. `serial` (10 bytes) is its key diversification data too.
+    `certificate` is the maker's for serial number and signing key (`core.emv.device_certificate`).
 
     Without `issuer_keys` nobody ever manages it. A `laboratory` chip takes well-known keys, can be
     managed through any reader and begins in OP_READY, where other people's tools expect it.
@@ -58,6 +60,7 @@ def manufacture(
         serial,
         Domain(PAYMENT_DOMAIN_AID, (KeySet(key_version, payment_keys),)),
         signing_key=signing_key,
+        certificate=certificate,
         issuer_domain=Domain(ISSUER_DOMAIN_AID, issuer),
         registry=Registry(
             CardState.OP_READY if laboratory else CardState.SECURED,

@@ -133,8 +133,9 @@ class Card:
 class ElementState:
     """The whole element: its serial number (10 bytes), its two domains, its cards, its registry.
 
-    `signing_key` is the device's own, for CDA; an element without one signs nothing. An issuer
-    domain without keys lets nobody in.
+    `signing_key` is the device's own, for CDA and to prove who it is, and `certificate` its
+    maker's word for both; an element without a key signs nothing. An issuer domain without keys
+    lets nobody in.
     """
 
     serial: bytes
@@ -144,6 +145,7 @@ class ElementState:
     wearer: Wearer = NOBODY
     issuer_domain: Domain = field(default_factory=lambda: Domain(ISSUER_DOMAIN_AID))
     registry: Registry = field(default_factory=Registry)
+    certificate: bytes = b""
 
     @property
     def domains(self) -> tuple[Domain, Domain]:

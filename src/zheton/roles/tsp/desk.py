@@ -1,5 +1,6 @@
 """What the wallet-facing verbs of the token service need of the world, put together once."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from zheton.core.again import Again, once
@@ -19,3 +20,4 @@ class TokenDesk:
     app_seal: AppSeal
     who: str = "tsp"  # the party and its process, as the detokenisation log calls them
     again: Again = once
+    makers: Callable[[], Collection[bytes]] = tuple  # of devices: their public keys (Ed25519)

@@ -22,7 +22,7 @@ def register(vault: Vault, device: RegisteredDevice) -> RegisteredDevice:
     """Make a device known, and tell how it stands; the same device again is nothing.
 
     ConflictError if its id or its serial number belongs to another device: a chip has one owner,
-    also once it is deleted.
+    also once it is deleted, and one key.
     """
     with vault.transaction() as tx:
         known = tx.device(device.id) or tx.device_by_serial(device.serial)
@@ -85,5 +85,5 @@ def settle_all(vault: Vault, now: datetime) -> int:
     return len(unsettled)
 
 
-def _named(device: RegisteredDevice) -> tuple[str, str, str, str]:
-    return device.id, device.serial, device.device, device.requestor
+def _named(device: RegisteredDevice) -> tuple[object, ...]:
+    return device.id, device.serial, device.device, device.requestor, device.chip_key

@@ -109,6 +109,16 @@ def _fresh(tx: VaultTx, keys: Keys, terms: Terms, count: int) -> list[Batch]:
     return batches
 
 
+def lease_month(expiry: str) -> str:
+    """The month (YYMM) in which a lease of this expiry (YYMM) began.
+
+    >>> lease_month("2702")
+    '2611'
+    """
+    months = int(expiry[:2]) * 12 + int(expiry[2:]) - 1 - LEASE_MONTHS
+    return f"{months // 12 % 100:02d}{months % 12 + 1:02d}"
+
+
 def lease_end(now: datetime) -> tuple[str, datetime]:
     """Expiry (YYMM) of a lease that begins now, and the moment it ends: that month's last second.
 

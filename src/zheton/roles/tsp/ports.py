@@ -5,7 +5,10 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from zheton.core.crypto.rsa import PublicKey
 from zheton.core.debit import Journalled, Location
+from zheton.core.emv.card_records import IssuerKey
+from zheton.core.emv.certificates import CertificateText
 from zheton.core.iso8583.message import Message
 from zheton.core.scheme import Cipher
 from zheton.core.scp03.keys import StaticKeys
@@ -66,6 +69,17 @@ class Keys(Protocol):
 
     def code_mac(self, enrolment: str, code: str) -> bytes:
         """The keyed image of an activation code."""
+
+    def challenge_mac(self, said: str) -> bytes:
+        """The keyed image of what a device is challenged for: 32 bytes."""
+
+    def issuer_key(self, token_bin: str) -> IssuerKey | None:
+        """The issuer's key for a BIN as its authority certified it; None where there is none."""
+
+    def certify_chip(
+        self, token_bin: str, text: CertificateText, chip: PublicKey, static: bytes
+    ) -> bytes:
+        """The certificate (9F46) of a chip's key with a number and its static data."""
 
     def device_keys(self, serial: str) -> StaticKeys:
         """The keys of the payment security domain of one chip, shared since manufacture."""

@@ -14,6 +14,7 @@ from datetime import datetime
 from zheton.core.country import country
 from zheton.core.decline import Decline, Reason
 from zheton.core.emv.apdu import Command
+from zheton.core.emv.card_profile import CardProfile
 from zheton.core.emv.issuance import profile_of
 from zheton.core.emv.keys import session_key
 from zheton.core.emv.no_cvm import NoCvm
@@ -41,11 +42,19 @@ from zheton.core.token.audit.entry import Purpose, Resolution, unix_ms
 from zheton.core.token.batch import BATCH_SIZE, Batch, application_transaction_counter
 from zheton.core.token.domain import Channel
 from zheton.core.token.lifecycle import Actor, BatchStatus, Cause
+from zheton.roles.tsp.certify import (
+    FIRST_CERTIFIED,
+    Chip,
+    certificates,
+    certified_bin,
+    issuer_key,
+    places_left,
+)
 from zheton.roles.tsp.desk import TokenDesk
 from zheton.roles.tsp.examine import SEQUENCE
 from zheton.roles.tsp.history import of_batch
 from zheton.roles.tsp.identify import APPROVED, tokenisation
-from zheton.roles.tsp.lease import Use, lease, leasing
+from zheton.roles.tsp.lease import Use, lease, lease_month, leasing
 from zheton.roles.tsp.ports import Keys, VaultTx
 from zheton.roles.tsp.standing import own_device, standing
 from zheton.roles.tsp.state import By, Card, Enrolment, RegisteredDevice
@@ -57,10 +66,14 @@ _LANGUAGE = "ruen"
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """Commands for the chip, in order, each of which it must answer with 9000."""
+    """Commands for the chip, in order, each of which it must answer with 9000.
+
+    `numbers` it brings; `left` the device has then, or is about to have.
+    """
 
     commands: tuple[bytes, ...]
     numbers: int
+    left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +109,7 @@ def provision(
     The leases are committed before the package exists. What refuses is what refuses `replenish`.
     """
     supply = leasing(on.vault, lambda tx: replenish(tx, on, enrolment_id, device_id, batches, now))
-    return supply if isinstance(supply, Decline) else package(on, supply, counter, now)
+    return supply if isinstance(supply, Decline) else package(on, supply, counter)
 
 
 def replenish(
@@ -146,23 +159,59 @@ def replenished(tx: VaultTx, enrolment_id: str, device_id: str, names: Sequence[
     return Supply(enrolment, card, device, batches, _standing_on(tx, enrolment, device_id))
 
 
-def package(on: TokenDesk, supply: Supply, counter: int, now: datetime) -> Package:
+def package(on: TokenDesk, supply: Supply, counter: int) -> Package:
     """The commands that bring a supply to its chip, whose domain counts `counter`."""
     scheme = on.rules.schemes.named(supply.card.network)
     # First what stands, so that the chip makes room: batches may be void that it still holds.
-    dgis = [
-        _profile(scheme, supply.enrolment, supply.card, on.rules.no_cvm),
-        _standing_dgi(supply),
-    ]
+    profile = _profile(scheme, supply.enrolment, supply.card, on.rules.no_cvm)
+    chip = _chip(supply, profile)
+    dgis = [Dgi(CARD_PROFILE, profile.encode()), _standing_dgi(supply)]
+    if chip is not None:
+        dgis += issuer_key(on.keys, chip)
     for batch in supply.batches:
-        dgis += _batch(on.keys, scheme, supply.enrolment, batch, now)
+        header = _header(supply.enrolment, batch)
+        dgis += _batch(on.keys, scheme, header, batch)
+        if chip is not None:
+            dgis += certificates(on.keys, chip, header, batch, range(FIRST_CERTIFIED))
     numbers = len(supply.batches) * BATCH_SIZE
-    return Package(_wrapped(on, supply.device, counter, dgis), numbers)
+    return Package(_wrapped(on, supply.device, counter, dgis), numbers, supply.left)
+
+
+def certify(on: TokenDesk, enrolment_id: str, device_id: str, *, counter: int) -> Package | Decline:
+    """The certificates that batches on a device did not bring with them, as a package.
+
+    ConflictError where there is nothing to certify; what else refuses is what refuses `replenish`.
+    """
+    with on.vault.transaction() as tx:
+        enrolment, card = standing(tx, enrolment_id)
+        device = own_device(tx, enrolment, device_id)
+        if isinstance(device, Decline):
+            return device
+        on_it = _standing_on(tx, enrolment, device_id)
+        supply = Supply(enrolment, card, device, (), on_it)
+    scheme = on.rules.schemes.named(card.network)
+    chip = _chip(supply, _profile(scheme, enrolment, card, on.rules.no_cvm))
+    dgis: list[Dgi] = []
+    for batch in supply.standing:
+        if chip is not None and batch.status is BatchStatus.PROVISIONED:
+            header = _header(enrolment, batch)
+            dgis += certificates(on.keys, chip, header, batch, places_left(batch))
+    if chip is None or not dgis:
+        raise ConflictError("The device has no numbers that could be certified.")
+    dgis = [*issuer_key(on.keys, chip), *dgis]
+    return Package(_wrapped(on, device, counter, dgis), 0, supply.left)
+
+
+def _chip(supply: Supply, profile: CardProfile) -> Chip | None:
+    """What the device's numbers are certified for; None for a chip without a key of its own."""
+    key = supply.device.chip_key
+    return None if key is None else Chip(key, profile, certified_bin(supply.standing))
 
 
 def provisioned(on: TokenDesk, enrolment_id: str, now: datetime) -> None:
     """The chip has taken the package: what was offered is on it, and the issuer hears of the first.
 
+    Only what was offered to the enrolment's own chip: no other one can have opened a package.
     The issuer tells its cardholder. If it does not answer, the next package tells it; what is on
     the chip stays there all the same.
     """
@@ -171,7 +220,9 @@ def provisioned(on: TokenDesk, enrolment_id: str, now: datetime) -> None:
         if found is None:
             raise NotFoundError("There is no such card; enrol it first.")
         enrolment, card = found
-        offered = _offered(tx.held_batches(enrolment))
+        device = tx.device_by_serial(enrolment.device)
+        held = _offered(tx.held_batches(enrolment))
+        offered = [each for each in held if device and each.device_id == device.id]
         tx.set_batch_status(offered, BatchStatus.PROVISIONED)
         by = By(Actor.WALLET, Cause.REPLENISHED, enrolment.requestor)
         confirmed = [replace(each, status=BatchStatus.PROVISIONED) for each in offered]
@@ -220,8 +271,8 @@ def _standing_dgi(supply: Supply) -> Dgi:
     return Dgi(STANDING, Standing(bytes.fromhex(supply.enrolment.id), refs).encode())
 
 
-def _profile(scheme: Scheme, enrolment: Enrolment, card: Card, no_cvm: NoCvm) -> Dgi:
-    profile = profile_of(
+def _profile(scheme: Scheme, enrolment: Enrolment, card: Card, no_cvm: NoCvm) -> CardProfile:
+    return profile_of(
         scheme,
         card_ref=bytes.fromhex(enrolment.id),
         par=card.par,
@@ -231,29 +282,32 @@ def _profile(scheme: Scheme, enrolment: Enrolment, card: Card, no_cvm: NoCvm) ->
         currency=card.limits.currency,
         no_cvm=no_cvm,
     )
-    return Dgi(CARD_PROFILE, profile.encode())
 
 
-def _batch(
-    keys: Keys, scheme: Scheme, enrolment: Enrolment, batch: Batch, now: datetime
-) -> list[Dgi]:
-    reference = bytes.fromhex(batch.name)
+def _header(enrolment: Enrolment, batch: Batch) -> BatchHeader:
+    """What all numbers of a batch share: the same whenever it is asked for.
+
+    Certificates cover it, and may be made long after the batch has left.
+    """
     year, month = 2000 + int(batch.expiry[:2]), int(batch.expiry[2:])
-    header = BatchHeader(
+    return BatchHeader(
         card_ref=bytes.fromhex(enrolment.id),
-        batch_ref=reference,
+        batch_ref=bytes.fromhex(batch.name),
         expiry=f"{batch.expiry}{monthrange(year, month)[1]:02d}",
-        effective=f"{now:%y%m}01",
+        effective=f"{lease_month(batch.expiry)}01",
         derivation_key_index=batch.key_version,
         pan_sequence_number=SEQUENCE,
     )
+
+
+def _batch(keys: Keys, scheme: Scheme, header: BatchHeader, batch: Batch) -> list[Dgi]:
     numbers = keys.token_range(batch.bin).numbers(batch.first_index, BATCH_SIZE)
     credentials = tuple(
         _credential(keys, scheme, batch, place, number) for place, number in enumerate(numbers)
     )
     return [
         Dgi(BATCH_HEADER, header.encode()),
-        Dgi(CREDENTIALS, Credentials(reference, credentials).encode()),
+        Dgi(CREDENTIALS, Credentials(header.batch_ref, credentials).encode()),
     ]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from zheton.core.crypto.rsa import PublicKey
 from zheton.core.emv.no_cvm import NEVER, NoCvm
 from zheton.core.policy.compiled import Policy
 from zheton.core.scheme import Schemes
@@ -65,7 +66,7 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredDevice:
-    """A device that the token service may fill: its chip's serial number and its class.
+    """A device that the token service may fill: its chip's serial number and key, and its class.
 
     Its batches lie in many buckets, so they follow its status one bucket after the other;
     `settled` says that all have. `version` counts its changes.
@@ -79,6 +80,7 @@ class RegisteredDevice:
     held: Hold = Hold.NOBODY
     settled: bool = True
     version: int = 0
+    chip_key: PublicKey | None = None
 
 
 class RequestorKind(StrEnum):

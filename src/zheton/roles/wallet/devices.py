@@ -1,8 +1,10 @@
 """Devices: a user's bands and the like, each known to the token service by its chip."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
+from zheton.core.emv.device_proof import Evidence
 from zheton.core.errors import ConflictError, NotFoundError
 from zheton.core.token.lifecycle import CardStatus, Cause, Verb
 from zheton.roles.wallet.desk import WalletDesk
@@ -12,12 +14,15 @@ from zheton.roles.wallet.state import Device, User
 DEVICES_MAX = 10
 
 
-def register(on: WalletDesk, user: User, serial: str, profile: str, now: datetime) -> Device:
+def register(
+    on: WalletDesk, user: User, serial: str, profile: str, shown: Evidence, now: datetime
+) -> Device:
     """A device by its chip's serial number (20 hex digits) and kind; the same again is the same.
 
-    NotFoundError for an unknown kind, ConflictError if the chip is somebody else's or of another
-    kind, or the user has too many devices. The token service hears of it every time, so that
-    whoever got no answer asks again.
+    `shown` is its certificate and its answer to a challenge of the token service, which refuses a
+    device that no known maker certified: RefusedError, and nothing is kept. NotFoundError for an
+    unknown kind, ConflictError if the chip is somebody else's or of another kind, or the user has
+    too many devices.
     """
     serial = serial.lower()
     device_class = on.profiles.get(profile)
@@ -25,16 +30,31 @@ def register(on: WalletDesk, user: User, serial: str, profile: str, now: datetim
         known = ", ".join(sorted(on.profiles))
         raise NotFoundError(f"There is no such kind of device; there are {known}.")
     with on.store.transaction() as tx:
-        device = tx.device_by_serial(serial)
-        if device is None:
-            if len(tx.devices(user.id)) >= DEVICES_MAX:
-                raise ConflictError(f"A user has at most {DEVICES_MAX} devices.")
-            device = Device(on.draw_id(), user.id, serial, profile, device_class, now)
+        device = _known(tx, user, serial, profile)
+        if device is None and len(tx.devices(user.id)) >= DEVICES_MAX:
+            raise ConflictError(f"A user has at most {DEVICES_MAX} devices.")
+    if device is None:
+        device = Device(_id_of(serial), user.id, serial, profile, device_class, now)
+    # First there, so that a serial number is nobody's here who did not show its chip.
+    on.tokens.register_device(device.id, serial, device_class, shown)
+    with on.store.transaction() as tx:
+        present = _known(tx, user, serial, profile)
+        if present is None:
             tx.add_device(device)
-        elif (device.user, device.profile) != (user.id, profile):
-            raise ConflictError("This chip is registered already, for somebody else or otherwise.")
-    on.tokens.register_device(device.id, serial, device_class)
+    return present or device
+
+
+def _known(tx: WalletTx, user: User, serial: str, profile: str) -> Device | None:
+    """The user's device of a serial number; ConflictError where it is otherwise registered."""
+    device = tx.device_by_serial(serial)
+    if device is not None and (device.user, device.profile) != (user.id, profile):
+        raise ConflictError("This chip is registered already, for somebody else or otherwise.")
     return device
+
+
+def _id_of(serial: str) -> str:
+    """A device's id: the same for the same chip, so that whoever got no answer asks again."""
+    return hashlib.sha256(f"zheton device {serial}".encode()).hexdigest()[:32]
 
 
 def change_standing(

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from zheton.core.emv.device_proof import Evidence
 from zheton.core.money import Money
 from zheton.core.token.domain import Device as DeviceClass
 from zheton.core.token.lifecycle import CardStatus, Cause, Verb
@@ -53,12 +54,25 @@ class TokenService(Protocol):
         """Suspend or resume all that is on a device in its wearer's name; its status after it."""
         ...
 
-    def register_device(self, device: str, serial: str, device_class: DeviceClass) -> None:
-        """Make a device known; the same device again is nothing."""
+    def challenge_device(self, serial: str) -> bytes:
+        """What the chip of a serial number has to sign to be registered."""
+        ...
+
+    def register_device(
+        self, device: str, serial: str, device_class: DeviceClass, shown: Evidence
+    ) -> None:
+        """Make a device known by what it shows; the same device again is nothing."""
         ...
 
     def provision(self, token: str, device: str, counter: int, batches: int) -> Package:
         """A package with new numbers for the chip whose payment domain counts `counter`."""
+        ...
+
+    def certify(self, token: str, device: str, counter: int) -> Package:
+        """A package with certificates for numbers that a chip has without one.
+
+        ConflictError where there are none.
+        """
         ...
 
     def numbers_left(self, token: str, device: str) -> int:

@@ -1,5 +1,6 @@
 """Devices are filled and online numbers made for those who may have them, and for nobody else."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,7 +16,7 @@ from zheton.core.token.batch import BATCH_SIZE, Batch
 from zheton.core.token.domain import Channel, Device
 from zheton.core.token.lifecycle import BatchStatus, Verb
 from zheton.roles.tsp.devices import register
-from zheton.roles.tsp.provision import BATCHES_MAX, Package, provision, provisioned
+from zheton.roles.tsp.provision import BATCHES_MAX, Package, certify, provision, provisioned
 from zheton.roles.tsp.state import Enrolment, RegisteredDevice
 from zheton.roles.tsp.tokenise import Tokenised, tokenise
 from zheton.roles.tsp.transact import MINUTES_MAX, SealedCredential, transact
@@ -280,3 +281,22 @@ def test_an_issuer_that_was_not_told_hears_of_the_next(
     package(bench, enrolment, counter=3)
     provisioned(bench.desk, enrolment.id, NOW)
     assert told(bench) == before + 1
+
+
+def test_a_chip_without_a_key_of_its_own_gets_no_certificates(bench: VaultBench) -> None:
+    enrolment, _ = bench.enrolled()
+    package(bench, enrolment)
+    provisioned(bench.desk, enrolment.id, NOW)
+    with pytest.raises(ConflictError):
+        certify(bench.desk, enrolment.id, BAND.id, counter=2)
+
+
+def test_a_chip_that_takes_a_package_confirms_no_batch_of_another(bench: VaultBench) -> None:
+    enrolment, _ = bench.enrolled()
+    package(bench, enrolment)
+    offered = batches(bench, enrolment)[0]
+    with bench.vault.transaction() as tx:
+        tx.add_batches([replace(offered, batch=offered.batch + 64 * 50, device_id="band-2")])
+    provisioned(bench.desk, enrolment.id, NOW)
+    stands = {each.device_id: each.status for each in batches(bench, enrolment)}
+    assert stands == {BAND.id: BatchStatus.PROVISIONED, "band-2": BatchStatus.OFFERED}

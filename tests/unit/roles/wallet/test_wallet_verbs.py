@@ -8,6 +8,7 @@ import pytest
 
 from tests.wallet_lab import ANNA, BORIS, EXPIRY, Lab, opened
 from tests.wallet_lab import SERIAL as CHIP
+from zheton.adapters.device_files import load_devices
 from zheton.core.errors import (
     ConflictError,
     EncodeError,
@@ -37,7 +38,9 @@ def active(world: Lab, user: User) -> WalletCard:
 
 
 def register(world: Lab, user: User, serial: str = SERIAL, profile: str = "mi-band-4-nfc") -> str:
-    return devices.register(world.wallet_desk, user, serial, profile, world.clock.now()).id
+    kind = profile if profile in load_devices() else "ring"
+    shown = world.shown(bytes.fromhex(serial), kind)
+    return devices.register(world.wallet_desk, user, serial, profile, shown, world.clock.now()).id
 
 
 @dataclass
@@ -103,7 +106,8 @@ def test_a_user_has_a_bounded_number_of_devices(world: Lab, anna: User) -> None:
 
 def test_a_device_whose_registration_was_lost_is_registered_again(world: Lab, anna: User) -> None:
     with pytest.raises(UnreachableError):
-        devices.register(losing(world, "register_device"), anna, SERIAL, "ring", world.clock.now())
+        desk, shown = losing(world, "register_device"), world.shown(CHIP, "ring")
+        devices.register(desk, anna, SERIAL, "ring", shown, world.clock.now())
     assert register(world, anna, profile="ring")
 
 

@@ -197,6 +197,7 @@ def upgrade() -> None:
         sa.Column("settled", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("changed_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("chip_key", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("device"),
         sa.UniqueConstraint("serial"),
     )
