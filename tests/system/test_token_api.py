@@ -202,7 +202,7 @@ def operations(api: Api) -> list[tuple[str, str, dict[str, Any]]]:
 
 def test_a_wallet_reaches_nothing_of_another_wallets(api: Api) -> None:
     token, device = api.token(), api.device()
-    names = {"token": token, "device": device, "batch": "0" * 16}
+    names = {"token": token, "device": device, "batch": "0" * 16, "debit": "0" * 32}
     bodies = {
         "activate": {"code": "123456"},
         "replenish": {"deviceId": device, "counter": 0},
