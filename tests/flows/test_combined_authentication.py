@@ -8,6 +8,7 @@ import pytest
 
 from tests.wallet_lab import App, Band, Lab, lab
 from zheton.adapters.terminal_file import load_terminal
+from zheton.apps.lab.wearing import wear
 from zheton.core.country import country
 from zheton.core.money import currency, money
 from zheton.core.token.batch import BATCH_SIZE
@@ -49,7 +50,8 @@ def first_byte_of_tvr(world: Lab, band: Band) -> int:
     rids = {scheme.aid[:5] for scheme in world.desk.rules.schemes}
     authorities = tuple(Authority(each, known.index, known.key, known.until) for each in rids)
     till = replace(till, capabilities=bytes.fromhex("002808"), authorities=authorities)
-    assert isinstance(band.element.arm(now, unlocked=True, on_wrist=True), Armed)
+    wear(band.element, now)
+    assert isinstance(band.element.arm(now), Armed)
     further = (b"2222", b"3333")
     sale = Transaction(
         money("350", "RUB"), now.date(), now.time(), b"1111", 1, further_numbers=further

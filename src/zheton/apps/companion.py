@@ -78,6 +78,7 @@ class Companion:
 
         RefusedError if the token service does not know who made it, or it is not the one.
         """
+        self._exchange(_SELECT_PAYMENT_DOMAIN)
         shown = self._exchange(_GET_CERTIFICATE)
         path = f"/v1/users/{user}/devices"
         asked = ask(self._wallet, "POST", f"{path}/challenge", {"serial": serial})
