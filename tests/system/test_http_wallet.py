@@ -183,7 +183,16 @@ def test_users_do_not_see_each_other(town: Town, anna: App) -> None:
         ("GET", f"/v1/users/{anna.user}/devices", None),
         ("GET", f"/v1/users/{anna.user}/creditCards", None),
         ("GET", f"/v1/users/{anna.user}/events", None),
-        ("POST", f"/v1/users/{anna.user}/devices", {"serial": "0" * 20, "profile": "ring"}),
+        ("POST", f"/v1/users/{anna.user}/devices/challenge", {"serial": "0" * 20}),
+        (
+            "POST",
+            f"/v1/users/{anna.user}/devices",
+            {
+                "serial": "0" * 20,
+                "profile": "ring",
+                **dict.fromkeys(("certificate", "challenge", "proof"), "00"),
+            },
+        ),
         (
             "POST",
             f"/v1/users/{anna.user}/creditCards",
