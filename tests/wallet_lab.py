@@ -42,7 +42,7 @@ from zheton.core.iso8583.message import Message
 from zheton.core.token.domain import Device, Limits
 from zheton.core.token.pan import Pan
 from zheton.roles.element.element import Element, Interface
-from zheton.roles.element.manufacture import manufacture
+from zheton.roles.element.manufacture import OwnKey, manufacture
 from zheton.roles.issuer.enrol import enrol
 from zheton.roles.issuer.handle import handle
 from zheton.roles.issuer.state import Bank
@@ -213,8 +213,7 @@ class Lab:
             memory,
             serial=serial,
             payment_keys=self.keys.device_keys(serial.hex()),
-            signing_key=chip_key(),
-            certificate=certificate(serial, profile),
+            own_key=OwnKey(chip_key(), certificate(serial, profile)),
         )
         return Band(serial, Element(memory, device_named(profile), SystemEntropy()), self.clock)
 

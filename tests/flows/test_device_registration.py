@@ -19,7 +19,7 @@ from zheton.core.emv.device_proof import Evidence, prove
 from zheton.core.errors import ConflictError, RefusedError
 from zheton.core.token.domain import Device
 from zheton.roles.element.element import Element, Interface
-from zheton.roles.element.manufacture import manufacture
+from zheton.roles.element.manufacture import OwnKey, manufacture
 
 KIND = "mi-band-4-nfc"
 DEVICE = "0d" * 16
@@ -32,7 +32,7 @@ def world() -> Iterator[Lab]:
 
 
 def self_made(
-    world: Lab, shown: bytes, key: PrivateKey | None, serial: bytes = SERIAL
+    world: Lab, shown: bytes, key: PrivateKey, serial: bytes = SERIAL
 ) -> tuple[str, Companion]:
     """A user, and the companion of a chip that somebody has put together."""
     memory = TransientMemory()
@@ -40,8 +40,7 @@ def self_made(
         memory,
         serial=serial,
         payment_keys=world.keys.device_keys(serial.hex()),
-        signing_key=key,
-        certificate=shown,
+        own_key=OwnKey(key, shown),
     )
     element = Element(memory, device_named(KIND), SystemEntropy())
     app = world.sign_up()

@@ -10,7 +10,7 @@ from zheton.adapters.entropy import SystemEntropy
 from zheton.adapters.keys.vault_keys import VaultKeys
 from zheton.core.crypto import ed25519, rsa
 from zheton.core.emv.device_certificate import CertifiedDevice, certify_device
-from zheton.roles.element.manufacture import manufacture
+from zheton.roles.element.manufacture import OwnKey, manufacture
 from zheton.roles.element.ports import Memory
 from zheton.roles.element.profile import DeviceProfile
 from zheton.roles.element.state import SERIAL_BYTES
@@ -39,7 +39,6 @@ class Factory:
             memory,
             serial=serial,
             payment_keys=self.keys.device_keys(serial.hex()),
-            signing_key=key,
-            certificate=certify_device(self.seed, kind),
+            own_key=OwnKey(key, certify_device(self.seed, kind)),
         )
         return serial.hex()

@@ -5,6 +5,7 @@ nobody else any (docs/threat-model.md); the chip's own key, by which it signs cr
 as a public key only.
 """
 
+from dataclasses import dataclass
 from datetime import date
 
 from zheton.core.crypto.rsa import PrivateKey
@@ -25,6 +26,17 @@ from zheton.roles.element.registry import (
 from zheton.roles.element.state import SERIAL_BYTES, ElementState
 
 
+@dataclass(frozen=True, slots=True)
+class OwnKey:
+    """The chip's own key, by which it signs; the maker's certificate of it says whose chip it is.
+
+    The certificate is that of `core.emv.device_certificate`; a chip without it can't be registered.
+    """
+
+    key: PrivateKey
+    certificate: bytes = b""
+
+
 def manufacture(
     memory: Memory,
     *,
@@ -32,13 +44,11 @@ def manufacture(
     payment_keys: StaticKeys,
     issuer_keys: StaticKeys | None = None,
     key_version: int = 1,
-    signing_key: PrivateKey | None = None,
+    own_key: OwnKey | None = None,
     laboratory: bool = False,
     made_on: date | None = None,
-    certificate: bytes = b"",
 ) -> None:
     """Write the first image of a chip. `serial` (10 bytes) is its key diversification data too.
-    `certificate` is the maker's for serial number and signing key (`core.emv.device_certificate`).
 
     Without `issuer_keys` nobody ever manages it. A `laboratory` chip takes well-known keys, can be
     managed through any reader and begins in OP_READY, where other people's tools expect it.
@@ -59,8 +69,8 @@ def manufacture(
     state = ElementState(
         serial,
         Domain(PAYMENT_DOMAIN_AID, (KeySet(key_version, payment_keys),)),
-        signing_key=signing_key,
-        certificate=certificate,
+        signing_key=own_key.key if own_key else None,
+        certificate=own_key.certificate if own_key else b"",
         issuer_domain=Domain(ISSUER_DOMAIN_AID, issuer),
         registry=Registry(
             CardState.OP_READY if laboratory else CardState.SECURED,

@@ -34,7 +34,7 @@ from zheton.core.money import currency, money
 from zheton.core.scheme import Scheme
 from zheton.roles.element import image
 from zheton.roles.element.element import Interface
-from zheton.roles.element.manufacture import manufacture
+from zheton.roles.element.manufacture import OwnKey, manufacture
 from zheton.roles.terminal.entry_point import tap
 from zheton.roles.terminal.outcome import Declined, OnlineRequest, Outcome
 from zheton.roles.terminal.state import Authority, Transaction
@@ -82,7 +82,7 @@ def signing_package(
 
 def signing_bench() -> Bench:
     memory = TransientMemory()
-    manufacture(memory, serial=SERIAL, payment_keys=KEYS, signing_key=CHIP)
+    manufacture(memory, serial=SERIAL, payment_keys=KEYS, own_key=OwnKey(CHIP))
     return Bench(memory=memory)
 
 
