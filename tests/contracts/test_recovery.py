@@ -28,11 +28,12 @@ from zheton.apps.wiring import Installation
 from zheton.core.errors import ConflictError, UnreachableError
 from zheton.core.token.audit.epochs import public_keys
 from zheton.core.token.audit.inspect import losses
-from zheton.core.token.batch import Batch
+from zheton.core.token.batch import DISPUTE_WINDOW, Batch
 from zheton.core.token.witness import Witness
 from zheton.roles.network.authorise import authorise
 from zheton.roles.network.complete import Answered, complete
 from zheton.roles.network.state import Forward
+from zheton.roles.tsp.age import age_all
 from zheton.roles.tsp.audit import checkpoint, faults
 
 CARDS = 3
@@ -296,6 +297,27 @@ def test_what_was_leased_anew_in_the_lost_time_rests_and_needs_a_newer_key(town:
     assert row["last_event_ms"] > row["until_ms"]  # it rests from now, whatever it says of its end
     told = town.rows("SELECT * FROM status_change WHERE cause = 'restored'")
     assert told == []  # it was out of nobody's hands in the copy
+
+
+def test_what_had_ended_long_before_an_old_copy_is_put_back_rests_anew(town: Town) -> None:
+    """The copy is older than the window: in the lost time the batch rested and was leased anew."""
+    bench = town.started()
+    batch = bench.leased(serial=1)
+    assert town.pay(bench, [batch], 0) == 1
+    with town.database().transaction() as connection:
+        connection.execute(text("UPDATE batch SET status = 'spent', key_version = 0, due_ms = 0"))
+    copy = Copy(town.place)
+    now = NOW + DISPUTE_WINDOW
+    assert age_all(bench.vault, now) == 2
+    again = bench.leased(serial=1, now=now)
+    assert (again.batch, again.generation) == (batch.batch, 1)
+    copy.put_back()
+    assert main(["recover", *town.arguments]) == 0
+    after = town.started()
+    age_all(after.vault, now)
+    assert after.leased(serial=1, now=now).batch != batch.batch
+    (row,) = (row for row in town.rows("SELECT * FROM batch") if row["batch"] == batch.batch)
+    assert (row["status"], row["generation"], row["key_version"]) == ("resting", 0, 1)
 
 
 def test_what_was_skipped_rests_and_wallets_hear_what_ended(

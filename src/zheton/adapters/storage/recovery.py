@@ -125,6 +125,6 @@ def _may_be_twice(at: datetime) -> ColumnElement[bool]:
     return or_(
         batch.c.status.in_((*STANDING, BatchStatus.FREE)),
         and_(batch.c.status == BatchStatus.RESTING, batch.c.due_ms <= to_ms(at)),
-        # Ended, and not at rest yet: without a debit it needs none.
-        and_(batch.c.status.in_(ENDED), batch.c.last_event_ms == 0),
+        # Ended, and not at rest yet: how long it has to rest by now only the lost rows knew.
+        batch.c.status.in_(ENDED),
     )
