@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 from sqlalchemy import text
 
+from tests.unit.roles.network.follow_ups import RFD, Shop, debited, follow_up
 from tests.unit.roles.tsp.debits import BAND, NOW, VaultBench, approval, reversal
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.vault import VaultTx
@@ -204,6 +205,31 @@ def test_a_debit_under_way_keeps_its_batch(bench: VaultBench) -> None:
     assert aged(bench, batch, answered + WINDOW) is S.FREE
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "debit SET reversal_due = true",
+        "debit SET advice = 'due'",
+        "debit SET advice = 'sent'",
+        "follow_up SET state = 'pending'",
+        "follow_up SET issuer_due = true",
+    ],
+)
+def test_what_an_issuer_has_not_heard_keeps_the_batch(bench: VaultBench, change: str) -> None:
+    batch = bench.leased()
+    shop, original = Shop(bench), debited(bench, batch)
+    assert shop.ask(follow_up(original, RFD, 1)) == "00"
+    put(bench, batch, status=S.SPENT, due_ms=0)
+    with bench.database.transaction() as connection:
+        connection.execute(text(f"UPDATE {change}"))
+    assert aged(bench, batch, LATER) is S.RESTING
+    with bench.database.transaction() as connection:
+        connection.execute(text("UPDATE debit SET reversal_due = false, advice = 'heard'"))
+        connection.execute(text("UPDATE follow_up SET state = 'approved', issuer_due = false"))
+    assert aged(bench, batch, LATER + timedelta(hours=23)) is S.RESTING
+    assert aged(bench, batch, LATER + timedelta(days=1)) is S.FREE
+
+
 def test_a_dispute_stops_the_clock_and_starts_it_anew(bench: VaultBench) -> None:
     batch = bench.leased()
     line = paid(bench, batch)
@@ -277,6 +303,24 @@ def test_only_under_a_later_expiry_another_key_and_a_generation(bench: VaultBenc
     assert leased_anew(bench, terms(batch)) == []
     put(bench, batch, generation=GENERATIONS_MAX - 1)
     assert [each.generation for each in leased_anew(bench, terms(batch))] == [GENERATIONS_MAX]
+
+
+def test_an_online_number_and_a_refund_end_with_their_lease(bench: VaultBench) -> None:
+    batch = bench.leased()
+    refund = follow_up(debited(bench, batch), RFD, 1)
+    assert Shop(bench).ask(refund) == "00"
+    bench.online()
+    put(bench, batch, status=S.SPENT, due_ms=0)
+    with bench.database.transaction() as connection:
+        connection.execute(text("UPDATE batch SET status = 'spent', due_ms = 0"))
+    (line,) = bench.vault.follow_ups_of(bench.read(bench.at_till(batch)).at)
+    assert aged(bench, batch, LATER) is S.FREE
+    with bench.database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM online_number")).scalar_one() == 0
+    assert bench.vault.follow_ups_of(line.at) == []
+    assert bench.vault.follow_ups_seen([(line.at.bucket, line.repeat_key)]) == {}
+    leased_anew(bench, terms(batch))
+    assert Shop(bench).ask(refund, now=LATER) == "54"
 
 
 def test_what_was_before_is_found_by_nobody_after(bench: VaultBench) -> None:

@@ -2,20 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from tests.unit.roles.tsp.debits import BAND, NOW, VaultBench, card_number
 from zheton.adapters.storage.database import Database
-from zheton.core.debit import Admitted
+from zheton.core.debit import Admitted, Location
 from zheton.core.decline import Decline, Reason
 from zheton.core.errors import ConflictError, EncodeError, NotFoundError
-from zheton.core.token.batch import Batch
+from zheton.core.token.batch import DISPUTE_WINDOW, Batch
 from zheton.core.token.domain import Device
 from zheton.core.token.lifecycle import Actor, BatchStatus, CardStatus, Cause, Verb
 from zheton.roles.network.take import Refused, Taken, take
+from zheton.roles.tsp.age import age_all
 from zheton.roles.tsp.devices import change_device, register, settle, settle_all
+from zheton.roles.tsp.dispute import close_dispute, open_dispute
 from zheton.roles.tsp.feed import Cursor, events
 from zheton.roles.tsp.history import OPERATOR, of_token
 from zheton.roles.tsp.look import look, search
@@ -216,32 +219,64 @@ def test_a_deleted_card_takes_its_tokens_and_is_found_no_more(bench: VaultBench)
     assert card_changed(bench, fresh, Verb.SUSPEND).id == fresh.id
 
 
+def sealed(bench: VaultBench, card: Card) -> bool:
+    with bench.vault.transaction() as tx:
+        found = tx.card(card.id)
+    return bool(found and found.sealed_pan)
+
+
+def approved(bench: VaultBench) -> None:
+    """No debit is under way any more."""
+    with bench.database.transaction() as connection:
+        connection.execute(text("UPDATE debit SET state = 'approved'"))
+
+
+def scrubbed(bench: VaultBench, now: datetime) -> int:
+    """How many numbers background work erases, once time has done to batches what it does."""
+    while age_all(bench.vault, now):
+        pass
+    return scrub(bench.vault, now)
+
+
 def test_a_deleted_card_keeps_its_number_while_it_may_be_disputed(bench: VaultBench) -> None:
     paid, idle = bench.leased(), bench.leased(serial=2)
     assert pays(bench, paid, 0)
+    approved(bench)
     cards = [bench.enrolled(serial=serial)[1] for serial in (1, 2)]
     for card in cards:
         card_changed(bench, card, Verb.DELETE)
     assert idle.card == cards[1].id
-
-    def sealed() -> list[bool]:
-        with bench.vault.transaction() as tx:
-            found = [tx.card(card.id) for card in cards]
-        return [bool(card and card.sealed_pan) for card in found]
-
     with bench.vault.transaction() as tx:
         gone = [tx.card(card.id) for card in cards]
         until = [kept_until(card, tx.paid_last(card)) for card in gone if card]
     assert until[0] is not None
-    assert (scrub(bench.vault, NOW), sealed()) == (1, [True, False])
+    assert scrub(bench.vault, NOW) == 1
+    assert [sealed(bench, card) for card in cards] == [True, False]
     day_before = NOW.replace(hour=23) + (until[0] - NOW.date() - timedelta(days=1))
-    assert (scrub(bench.vault, day_before), sealed()) == (0, [True, False])
+    assert (scrubbed(bench, day_before), sealed(bench, cards[0])) == (0, True)
     day = day_before + timedelta(hours=1)
     assert day.date() == until[0]
-    assert (scrub(bench.vault, day), sealed()) == (1, [False, False])
+    assert (scrubbed(bench, day), sealed(bench, cards[0])) == (1, False)
     assert scrub(bench.vault, day) == 0
     with pytest.raises(NotFoundError, match="no longer kept"):
         bench.tokens.reveal_card(bench.looking_at(cards[0]))
+
+
+def test_a_dispute_outlasts_the_number_of_a_deleted_card(bench: VaultBench) -> None:
+    batch = bench.leased()
+    assert pays(bench, batch, 0)
+    approved(bench)
+    (line,) = bench.vault.of_number(Location(batch.bin, batch.first_index))
+    with bench.vault.transaction() as tx:
+        assert open_dispute(tx, batch.enrolment, line.debit, NOW)
+    card = card_changed(bench, bench.enrolled()[1], Verb.DELETE)
+    closed = NOW + timedelta(days=400)
+    assert (scrubbed(bench, closed), sealed(bench, card)) == (0, True)
+    with bench.vault.transaction() as tx:
+        assert close_dispute(tx, batch.enrolment, line.debit, closed)
+    over = closed + DISPUTE_WINDOW
+    assert (scrubbed(bench, over - timedelta(days=1)), sealed(bench, card)) == (0, True)
+    assert (scrubbed(bench, over), sealed(bench, card)) == (1, False)
 
 
 # History and events

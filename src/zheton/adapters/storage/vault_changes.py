@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, and_, delete, exists, insert, not_, select, update
 
 from zheton.adapters.storage.upsert import upsert
 from zheton.adapters.storage.vault_change_tables import change_counter, status_change
@@ -118,9 +118,18 @@ class ChangeTx:
     def scrub_cards(self, last_day: int, count: int) -> int:
         """Erase the sealed numbers of at most `count` deleted cards that paid last before a day.
 
-        `last_day` is a date as a number, YYYYMMDD; returns how many were erased.
+        `last_day` is a date as a number, YYYYMMDD; returns how many were erased. A card is left
+        alone while a lease that it paid by is not over, as in a dispute.
         """
-        done = (card.c.status == "deleted") & (card.c.day < last_day)
+        not_over = exists().where(
+            enrolment.c.bucket == card.c.bucket,
+            enrolment.c.card == card.c.card,
+            batch.c.bucket == enrolment.c.bucket,
+            batch.c.enrolment == enrolment.c.enrolment,
+            batch.c.status != "free",
+            batch.c.last_event_ms > 0,
+        )
+        done = and_(card.c.status == "deleted", card.c.day < last_day, not_(not_over))
         due = select(card.c.bucket, card.c.card).where(done, card.c.sealed_pan != b"").limit(count)
         erased = 0
         for bucket, name in self.connection.execute(due).all():

@@ -1,7 +1,8 @@
 """When a deleted card's number leaves the vault: once no debit of it can be disputed any more.
 
 A refund or a chargeback of the last day has to find the card, and be cleared to its issuer. Until
-then the number stays sealed; after it the row has none, and nobody opens it again.
+then the number stays sealed, and as long as a lease that it paid by is not over: a dispute that is
+open outlasts any window. After it the row has none, and nobody opens it again.
 """
 
 from datetime import date, datetime, timedelta
@@ -17,7 +18,7 @@ SCRUBBED_MAX = 500  # what one run of background work takes up
 
 
 def kept_until(card: Card, paid_last: int) -> date | None:
-    """The day on which a deleted card's number goes; None where it is not deleted, or goes now.
+    """The first day on which a deleted card's number goes; None where it isn't deleted, or at once.
 
     `paid_last` is the day of its last debit, YYYYMMDD, 0 for a card that never paid: nobody can
     dispute anything, so the next run of background work erases it.
