@@ -25,6 +25,7 @@ from zheton.adapters.issuer_file import bundled
 from zheton.adapters.keys.certification import with_certification
 from zheton.adapters.keys.file import memory_keys, plain_ring
 from zheton.adapters.keys.vault_keys import VaultKeys
+from zheton.adapters.no_cvm_file import load_no_cvm
 from zheton.adapters.outbox import Outbox
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.issuer import IssuerDatabase
@@ -121,7 +122,7 @@ def vault_keys() -> VaultKeys:
 def rules() -> Rules:
     """The shipped networks and rollout, read once."""
     schemes = load_schemes()
-    return Rules(schemes, load_policy(schemes=schemes), LIMITS)
+    return Rules(schemes, load_policy(schemes=schemes), LIMITS, load_no_cvm())
 
 
 @dataclass

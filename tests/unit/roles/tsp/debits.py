@@ -17,6 +17,7 @@ from zheton.adapters.keys.envelope import seal_envelope
 from zheton.adapters.keys.file import memory_keys, plain_ring
 from zheton.adapters.keys.ring import Ring
 from zheton.adapters.keys.vault_keys import VaultKeys
+from zheton.adapters.no_cvm_file import load_no_cvm
 from zheton.adapters.storage.database import Database
 from zheton.adapters.storage.vault import SqlVault
 from zheton.core.country import country
@@ -54,7 +55,7 @@ NOW = datetime(2019, 9, 10, 9, 30, 15, tzinfo=UTC)  # after the launch in Russia
 LIMITS = Limits("643", debit_max_minor=500_000, day_max_minor=1_200_000, debits_per_day=6)
 BAND = RegisteredDevice("band-1", "00010203040506070809", Device.BAND)
 SCHEMES = load_schemes()
-RULES = Rules(SCHEMES, load_policy(), {"": LIMITS})
+RULES = Rules(SCHEMES, load_policy(), {"": LIMITS}, load_no_cvm())
 _BIN = {"mastercard": "541333", "unionpay": "622848"}
 _SHOP_OF = {"mastercard": ("RU", "643"), "unionpay": ("CN", "156")}
 

@@ -242,6 +242,27 @@ def test_an_online_number_does_not_pay_at_a_till(bench: VaultBench) -> None:
     assert refused(bench, bench.at_till(batch)) == (Reason.DOMAIN_CHANNEL, "domain-channel")
 
 
+@pytest.mark.parametrize("scheme", ["mastercard", "unionpay"])
+def test_a_large_amount_wants_the_cardholder_verified(bench: VaultBench, scheme: str) -> None:
+    """The chip says whether it was; under the country's limit, and online, nobody asks."""
+    batch = bench.leased(scheme)
+    version = bench.scheme(batch).cryptogram
+    limit = {"mastercard": 100_000, "unionpay": 100_000}[scheme]
+
+    def tap(place: int, minor: int, results: CardVerificationResults) -> Message:
+        data = IssuerApplicationData(version.cvn, batch.key_version, results).encode(version)
+        signed = {tags.ISSUER_APPLICATION_DATA: data}
+        return bench.at_till(batch, place, amount_minor=minor, signed=signed)
+
+    nobody = CardVerificationResults(AcType.ARQC)
+    failed = CardVerificationResults(AcType.ARQC, cdcvm_performed=True)
+    verified = CardVerificationResults(AcType.ARQC, cdcvm_performed=True, cdcvm_successful=True)
+    assert admitted(bench, tap(0, limit, nobody)).refusal is None
+    assert refused(bench, tap(1, limit + 1, nobody)) == (Reason.CVM_REQUIRED, "domain-cvm")
+    assert refused(bench, tap(2, limit + 1, failed)) == (Reason.CVM_REQUIRED, "domain-cvm")
+    assert admitted(bench, tap(3, limit + 1, verified)).refusal is None
+
+
 def test_the_limit_of_one_debit(bench: VaultBench) -> None:
     batch = bench.leased()
     assert admitted(bench, bench.at_till(batch, 0, amount_minor=500_000)).refusal is None
