@@ -5,14 +5,17 @@ service in /run; the bench finds its socket through /proc. It is ended by the pr
 started it.
 """
 
+import atexit
 import os
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import mkdtemp
 from threading import Lock, Thread
 from types import TracebackType
 from typing import Self, TypeVar
@@ -50,16 +53,31 @@ def why_no_reader() -> str | None:
 class BandReader:
     """A service with one virtual reader, and an element as the card in it."""
 
-    def __init__(self, element: Element, turn: Lock, clock: Clock, folder: Path) -> None:
-        """`turn` is held by whoever speaks to the element, which takes one caller at a time."""
-        self._element, self._turn, self._clock, self._folder = element, turn, clock, folder
+    def __init__(
+        self,
+        element: Element,
+        turn: Lock,
+        clock: Clock,
+        folder: Path,
+        interface: Interface = Interface.NFC,
+    ) -> None:
+        """`turn` is held by whoever speaks to the element, which takes one caller at a time.
+
+        `interface` is where the reader's commands arrive; a factory's contacts lead to the host's.
+        """
+        self._turn, self._clock, self._folder = turn, clock, folder
+        self._interface = interface
+        self.element = element  # another one may take its place between two uses
         self._link = Link(Protocol.T1)
         self._port = _free_port()
 
     def __enter__(self) -> Self:
         self._service = self._start()
         try:
-            os.environ[SOCKET_VARIABLE] = f"/proc/{self._service.pid}/root/run/pcscd/pcscd.comm"
+            name = _socket_name()
+            name.unlink(missing_ok=True)
+            name.symlink_to(f"/proc/{self._service.pid}/root/run/pcscd/pcscd.comm")
+            os.environ[SOCKET_VARIABLE] = str(name)
             self._wait_until(self._ready, "The PC/SC service of the bench")
             events = Events(power_on=self._left, power_off=self._left, reset=self._left)
             self._card = VirtualCard(self._answer, events, atr=ATR_CONTACTLESS, port=self._port)
@@ -127,13 +145,25 @@ class BandReader:
         with self._turn:
             return self._link.exchange(
                 command,
-                lambda each: self._element.transmit(Interface.NFC, each, self._clock.now()),
+                lambda each: self.element.transmit(self._interface, each, self._clock.now()),
             )
 
     def _left(self) -> None:
         with self._turn:
             self._link.reset()
-            self._element.reset(Interface.NFC)
+            self.element.reset(self._interface)
+
+
+def _socket_name() -> Path:
+    """Where the service of every bench of this process is found: libpcsclite keeps the name."""
+    return _folder_of_this_process() / "pcscd.comm"
+
+
+@cache
+def _folder_of_this_process() -> Path:
+    folder = Path(mkdtemp(prefix="zheton-pcscd-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _free_port() -> int:

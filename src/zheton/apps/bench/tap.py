@@ -6,7 +6,7 @@ are installed. The token service issues what is spent, and checks each cryptogra
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,8 +57,8 @@ class Taps:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wrist:
-    """A band and the card on it; `turn` is for what a reader and the wearer do at the same time."""
+class Wrist:
+    """A band and its card; `turn` is for what a reader and the wearer do at the same time."""
 
     on: Installation
     card: BenchCard
@@ -114,15 +114,15 @@ def bench_tap(count: int) -> Report:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="zheton-bench-")))
         on = Installation(folder)
         cards = issue(on, 3)
-        flushed = _wrist(on, next(cards), FileMemory(folder / "flushed.se"))
+        flushed = new_wrist(on, next(cards), FileMemory(folder / "flushed.se"))
         direct = _taps(count, flushed, lambda: flushed.present(flushed))
-        transient = _wrist(on, next(cards), TransientMemory())
+        transient = new_wrist(on, next(cards), TransientMemory())
         memory = _taps(count, transient, lambda: transient.present(transient))
         done = [(flushed, direct), (transient, memory)]
         figures = direct.figures("") | memory.figures("memory_")
         figures |= dict.fromkeys(("pcsc_tap_ms_median", "pcsc_tap_ms_p99"))
         if missing is None:
-            read = _wrist(on, next(cards), FileMemory(folder / "read.se"))
+            read = new_wrist(on, next(cards), FileMemory(folder / "read.se"))
             reader = stack.enter_context(BandReader(read.element, read.turn, on.clock, folder))
             through = _taps(count, read, lambda: reader.with_card(read.present))
             done.append((read, through))
@@ -138,14 +138,15 @@ def bench_tap(count: int) -> Report:
     return Report("tap", figures, settings, checks)
 
 
-def _wrist(on: Installation, card: BenchCard, memory: Memory) -> _Wrist:
+def new_wrist(on: Installation, card: BenchCard, memory: Memory) -> Wrist:
+    """A band as it leaves the factory, with nothing of the card in it yet."""
     serial = card.device.serial
     manufacture(memory, serial=bytes.fromhex(serial), payment_keys=on.keys.device_keys(serial))
     till = load_terminal(country("RU"), currency("RUB"))
-    return _Wrist(on, card, Element(memory, device_named(DEFAULT_BAND), on.entropy), till)
+    return Wrist(on, card, Element(memory, device_named(DEFAULT_BAND), on.entropy), till)
 
 
-def _taps(count: int, wrist: _Wrist, present: Callable[[], tuple[float, Sale]]) -> Taps:
+def _taps(count: int, wrist: Wrist, present: Callable[[], tuple[float, Sale]]) -> Taps:
     took, sales = [], []
     for _ in range(WARM_UP + count):
         wrist.arm()
@@ -156,15 +157,15 @@ def _taps(count: int, wrist: _Wrist, present: Callable[[], tuple[float, Sale]]) 
     return Taps(tuple(took[WARM_UP:]), tuple(sales))
 
 
-def _checks(wrist: _Wrist, taps: Taps, count: int) -> list[Check]:
+def _checks(wrist: Wrist, taps: Taps, count: int) -> list[Check]:
     numbers = {sale.number for sale in taps.sales}
     return [
         Check("every tap had a number of its own", len(numbers) == WARM_UP + count),
-        Check("every cryptogram is right", _verified(wrist, taps) == numbers),
+        Check("every cryptogram is right", verified(wrist, taps.sales) == numbers),
     ]
 
 
-def _verified(wrist: _Wrist, taps: Taps) -> set[str]:
+def verified(wrist: Wrist, sales: Sequence[Sale]) -> set[str]:
     """The numbers whose cryptogram the token service finds right, with keys derived anew."""
     on, version = wrist.on, wrist.on.schemes.named(NETWORK).cryptogram
     scheme = on.schemes.named(NETWORK)
@@ -174,8 +175,8 @@ def _verified(wrist: _Wrist, taps: Taps) -> set[str]:
         for place in range(BATCH_SIZE)
         for spent in (credential(on, scheme, batch, place),)
     }
-    verified = set()
-    for sale in taps.sales:
+    right = set()
+    for sale in sales:
         chip, spent = tlv.flat(sale.chip), issued.get(sale.number)
         if spent is None or chip[tags.ATC] != spent.atc.to_bytes(2):
             continue
@@ -186,5 +187,5 @@ def _verified(wrist: _Wrist, taps: Taps) -> set[str]:
             )
         except VerificationError:
             continue
-        verified.add(sale.number)
-    return verified
+        right.add(sale.number)
+    return right

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from zheton.apps.bench.chain import Load, bench_chain
+from zheton.apps.bench.provision import bench_provision
 from zheton.apps.bench.report import Report
 from zheton.apps.bench.tap import bench_tap
 from zheton.apps.bench.tokens import Amounts, bench_tokens
@@ -26,6 +27,15 @@ def tap(
 ) -> None:
     """A whole tap, SELECT PPSE to GENERATE AC: in process, and through PC/SC where it is there."""
     present(bench_tap(count), as_json=as_json)
+
+
+@app.command()
+def provision(
+    count: Annotated[int, typer.Option(min=1, max=1_000, help="How many bands by each way.")] = 30,
+    as_json: _Json = False,
+) -> None:
+    """An empty band gets its first numbers: in process, over Bluetooth, and through PC/SC."""
+    present(bench_provision(count), as_json=as_json)
 
 
 @app.command()
