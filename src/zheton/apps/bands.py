@@ -37,7 +37,7 @@ def open_band(installation: Installation, name: str, profile: str = DEFAULT_BAND
     memory = FileMemory(folder / f"{name}.se")
     kind = device_named(profile)
     if memory.load() is None:
-        installation.factory.make(memory, kind)
+        installation.factory.make(memory, kind, made_on=installation.clock.now().date())
     try:
         element = Element(memory, kind, installation.entropy)
     except DecodeError as error:

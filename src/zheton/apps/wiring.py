@@ -16,6 +16,7 @@ from zheton.adapters.datafiles import load_policy, load_schemes
 from zheton.adapters.device_files import load_devices
 from zheton.adapters.entropy import SystemEntropy
 from zheton.adapters.held_file import HeldFile
+from zheton.adapters.issuer_domain_keys import IssuerDomainKeys
 from zheton.adapters.issuer_file import bundled
 from zheton.adapters.keys.certification import with_certification
 from zheton.adapters.keys.opening import KeySettings, Passphrase, open_keys
@@ -118,7 +119,8 @@ class Installation:
     @cached_property
     def factory(self) -> Factory:
         """Who makes this installation's devices; the token service knows it from then on."""
-        made = Factory(open_secret(self.data / "maker.key"), self.keys, self.entropy)
+        seed = open_secret(self.data / "maker.key")
+        made = Factory(seed, self.keys, self.issuer_domain_keys, self.entropy)
         know_maker(self.data / MAKERS_FILE, made.public_key)
         return made
 
@@ -310,6 +312,11 @@ class Installation:
     def who(self, party: str) -> str:
         """A party and this process of it, as the detokenisation log calls them."""
         return f"{party} {socket.gethostname()[:HOST_CHARACTERS]}/{os.getpid()}"
+
+    @cached_property
+    def issuer_domain_keys(self) -> IssuerDomainKeys:
+        """The keys by which the wallet manages its chips; the token service never has them."""
+        return IssuerDomainKeys(open_secret(self.data / "wallet-issuer-domains.secret"))
 
     def wallet_secret(self) -> str:
         """What wallet and token service know of each other."""

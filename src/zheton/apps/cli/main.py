@@ -27,6 +27,7 @@ COMMANDS = {
     "serve": "Run one role as a process of its own.",
     "demo": "Walk through one whole journey and print the X-ray of its debits.",
     "band": "Put a band into a virtual PC/SC reader, as a card.",
+    "device": "Manufacture chips and hand their keys to their holders.",
     "pos": "Be a till on a PC/SC reader and take a payment.",
     "bench": "Measure; every bench checks the work it timed.",
     "keys": "List, create, rotate and seal the vault's keys.",
