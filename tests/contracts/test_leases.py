@@ -293,6 +293,18 @@ def test_a_free_batch_begins_its_next_generation(bench: VaultBench) -> None:
     assert row(bench, other).generation == 0
 
 
+def test_all_places_of_an_online_batch_are_there_in_its_next_generation(bench: VaultBench) -> None:
+    batch = bench.leased()
+    freed(bench, batch)
+    leased_anew(bench, replace(terms(batch), channel=Channel.ONLINE))
+    with bench.vault.transaction() as tx:
+        found = tx.enrolment(batch.enrolment)
+        assert found is not None
+        taken = tx.take_online_place(found[0], LATER)
+    assert taken is not None
+    assert (taken[0].generation, taken[1]) == (1, 0)
+
+
 def test_only_under_a_later_expiry_another_key_and_a_generation(bench: VaultBench) -> None:
     batch = bench.leased()
     freed(bench, batch)
