@@ -335,7 +335,7 @@ def test_only_what_is_open_or_approved_is_undone(bench: VaultBench, state: Debit
         tx.append([before])
         assert tx.undo(before) == undoable
         assert not tx.undo(before)
-    after = replace(before, state=DebitState.REVERSED)
+    after = replace(before, state=DebitState.REVERSED, edition=1)
     assert bench.vault.of_number(before.at) == [after if undoable else before]
     assert bench.vault.reversals_due(9) == ([after] if undoable else [])
     if undoable:

@@ -137,7 +137,7 @@ def test_a_reversal_drops_what_was_not_confirmed(bench: VaultBench, advice: Advi
         assert tx.undo(debit)
         assert not tx.advise(debit, Advice.SENT)
     left = Advice.HEARD if advice is Advice.HEARD else Advice.DROPPED
-    after = replace(debit, state=DebitState.REVERSED, advice=left)
+    after = replace(debit, state=DebitState.REVERSED, advice=left, edition=1)
     assert bench.vault.of_number(debit.at) == [after]
     assert (bench.vault.advices_due(9), bench.vault.reversals_due(9)) == ([], [after])
 

@@ -1,5 +1,7 @@
 """The messages that the network sends: answers to acquirers, requests and reversals to issuers."""
 
+import re
+
 from zheton.core.country import country
 from zheton.core.debit import Advice, Debit, DebitState, Journalled, RevealedCard
 from zheton.core.decline import RESPONSE_CODE, Reason
@@ -13,6 +15,8 @@ NETWORK_ID = "900001"  # DE33
 TOKENISATION_TERMINAL = "TOKENISE"  # DE41 of messages that no till sent
 NO_CURRENCY = "643"  # DE49 is mandatory; the amount beside it is zero
 _ECHOED = (2, 3, 4, 7, 11, 32, 37, 41, 49)
+_ANSWERED_ALIKE = (2, 3, 4, 7, 11, 37, 49)
+_RESPONSE_CODE = re.compile("[0-9A-Z]{2}").fullmatch  # DE39, an 2
 # What the issuer gets as the acquirer sent it. A list of what goes on, and none of what does not:
 # an element that nobody thought of must not carry the number, its proof or a track past the vault.
 _FORWARDED = (3, 4, 7, 11, 12, 13, 18, 19, 22, 23, 25, 32, 37, 41, 42, 43, 49)
@@ -36,6 +40,19 @@ def answer(
     if issuer_authentication_data:
         fields[55] = tlv.encode(tags.ISSUER_AUTHENTICATION_DATA, issuer_authentication_data)
     return Message(response_mti(request.mti), fields)
+
+
+def answers(response: Message, request: Message) -> bool:
+    """Whether an issuer's response decides this request.
+
+    One of another card, amount or time does not, nor one without a response code that could be
+    journalled and told to acquirers and owners.
+    """
+    return (
+        response.mti == response_mti(request.mti)
+        and _RESPONSE_CODE(response.text(39)) is not None
+        and all(response.get(number) == request.get(number) for number in _ANSWERED_ALIKE)
+    )
 
 
 def stored_answer(request: Message, line: Journalled) -> Message:

@@ -8,7 +8,7 @@ from zheton.core.debit import DebitState, Journalled
 from zheton.core.decline import RESPONSE_CODE, Reason
 from zheton.core.iso8583.message import Message
 from zheton.core.token.audit.entry import Purpose
-from zheton.roles.network.answer import issuer_reversal, stored_answer
+from zheton.roles.network.answer import answers, issuer_reversal, stored_answer
 from zheton.roles.network.opening import opening
 from zheton.roles.network.ports import JournalTx
 from zheton.roles.network.stand_in import stand_in
@@ -16,9 +16,6 @@ from zheton.roles.network.state import Forward, Switch
 
 APPROVED = "00"
 _NOBODY = "91"  # ISO 8583:1987, DE39: issuer or switch inoperative
-RESPONSE_CODE_CHARACTERS = 2
-_RESPONSE = "0110"
-_ANSWERED_ALIKE = (2, 3, 4, 7, 11, 37, 49)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,7 @@ class Answered:
         if not self.can_be_asked:  # nor could it be advised of it or told to reverse it
             return False
         return self.response is None or (
-            _answers(self.response, self.forward.message) and self.response.text(39) == _NOBODY
+            answers(self.response, self.forward.message) and self.response.text(39) == _NOBODY
         )
 
     @property
@@ -131,7 +128,7 @@ def reversal_heard(on: Switch, line: Journalled) -> None:
 
 def _outcome(on: Switch, answered: Answered) -> Journalled:
     forward, response = answered.forward, answered.response
-    if response is None or answered.is_silent or not _answers(response, forward.message):
+    if response is None or answered.is_silent or not answers(response, forward.message):
         return _timed_out(forward.line)
     code = response.text(39)
     approved = code == APPROVED
@@ -142,15 +139,6 @@ def _outcome(on: Switch, answered: Answered) -> Journalled:
         auth_code=response.text(38) if approved else "",
         issuer_authentication_data=on.tokens.answer_chip(forward.admitted, code),
         reason="" if approved else Reason.ISSUER_DECLINED,
-    )
-
-
-def _answers(response: Message, request: Message) -> bool:
-    """Whether it decides this debit: of another card, amount or time, or undecided, is none."""
-    return (
-        response.mti == _RESPONSE
-        and len(response.text(39)) == RESPONSE_CODE_CHARACTERS
-        and all(response.get(number) == request.get(number) for number in _ANSWERED_ALIKE)
     )
 
 

@@ -132,6 +132,13 @@ def test_an_answer_without_a_decision_or_of_another_type_is_none(
     assert finish(bench, step, odd).text(39) == "91"
 
 
+@pytest.mark.parametrize("code", ["  ", "x1", "0 "])
+def test_a_code_that_nobody_could_be_told_is_no_decision(bench: VaultBench, code: str) -> None:
+    (step,) = forward(bench, bench.at_till(bench.leased()))
+    assert finish(bench, step, approval(step.message, code)).text(39) == "91"
+    assert len(due(bench)) == 1
+
+
 def test_a_group_is_answered_in_its_order(bench: VaultBench) -> None:
     batch = bench.leased()
     steps = forward(bench, *(bench.at_till(batch, place) for place in range(4)))

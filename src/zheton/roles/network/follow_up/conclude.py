@@ -11,16 +11,13 @@ from datetime import datetime
 from zheton.core.debit import DebitState, Journalled
 from zheton.core.decline import RESPONSE_CODE, Decline, Reason
 from zheton.core.follow_up import FollowUpKind
-from zheton.core.iso8583.match import response_mti
 from zheton.core.iso8583.message import Message
-from zheton.roles.network.answer import answer
+from zheton.roles.network.answer import answer, answers
 from zheton.roles.network.follow_up_line import FollowUp
 from zheton.roles.network.follow_up_ports import FollowUpTx
 from zheton.roles.network.state import Switch
 
 APPROVED = "00"
-RESPONSE_CODE_CHARACTERS = 2
-_ANSWERED_ALIKE = (2, 3, 4, 7, 11, 37, 49)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +101,7 @@ def _ended(tx: FollowUpTx, line: FollowUp) -> FollowUp:
 
 def _outcome(answered: AnsweredFollowUp) -> FollowUp:
     line, response = answered.forward.line, answered.response
-    if response is None or not _answers(response, answered.forward.message):
+    if response is None or not answers(response, answered.forward.message):
         return _timed_out(line)
     code = response.text(39)
     approved = code == APPROVED
@@ -114,14 +111,6 @@ def _outcome(answered: AnsweredFollowUp) -> FollowUp:
         response_code=code,
         auth_code=response.text(38) if approved else "",
         reason="" if approved else Reason.ISSUER_DECLINED,
-    )
-
-
-def _answers(response: Message, request: Message) -> bool:
-    return (
-        response.mti == response_mti(request.mti)
-        and len(response.text(39)) == RESPONSE_CODE_CHARACTERS
-        and all(response.get(number) == request.get(number) for number in _ANSWERED_ALIKE)
     )
 
 
