@@ -115,17 +115,6 @@ class Chip:
         holds = timedelta(minutes=self.profile.passcode_minutes)
         return self._proved <= now < self._proved + holds
 
-    def unlock_passcode(self) -> None:
-        """The wallet gives the tries back; who is proved, and the passcode, stay as they are.
-
-        Its authority is the caller's to check. It can't set or forget a passcode: an insider of the
-        wallet with a stolen device would pay with it.
-        """
-        passcode = self._state.wearer.passcode
-        if passcode is not None:
-            wearer = replace(self._state.wearer, passcode=passcode.unlocked())
-            self._commit_if_changed(replace(self._state, wearer=wearer))
-
     def _commit_if_changed(self, state: ElementState) -> None:
         if state != self._state:
             self.commit(state)

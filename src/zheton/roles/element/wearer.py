@@ -30,6 +30,15 @@ class Wearer:
         kept = tuple(ref for ref in self.order if ref not in order)
         return replace(self, order=(*order, *kept)[:CARDS_MAX])
 
+    def unlocked(self) -> "Wearer":
+        """With all tries of the passcode again; the passcode itself is nobody's but the wearer's.
+
+        Who could set or forget it with the wallet's keys and a stolen device would pay with it.
+        """
+        if self.passcode is None:
+            return self
+        return replace(self, passcode=self.passcode.unlocked())
+
     def unverified_once_more(self) -> "Wearer":
         """After one more debit without a verification."""
         return replace(self, unverified=min(self.unverified + 1, UNVERIFIED_MAX))

@@ -1,5 +1,7 @@
 """The passcode: three tries that no power cut gives back, and a proof that ends with the wrist."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.roles.element.conftest import PASSCODE, Bench
@@ -22,6 +24,12 @@ def worn(bench: Bench) -> Bench:
     bench.element.put_on()
     assert bench.element.set_passcode(PASSCODE).right
     return bench
+
+
+def unlock(bench: Bench) -> None:
+    """What a command of the issuer domain does; `test_gp_content` shows the command."""
+    chip = bench.element._chip
+    chip.commit(replace(chip.state, wearer=chip.state.wearer.unlocked()))
 
 
 def verified(bench: Bench) -> bool:
@@ -72,7 +80,7 @@ def test_three_wrong_ones_lock_it_and_the_wallet_unlocks(worn: Bench) -> None:
     assert worn.element.set_passcode("2468", PASSCODE).verdict is Verdict.LOCKED
     refused = worn.element.arm(worn.now)
     assert isinstance(refused, NotArmed) and refused.refusal is Refusal.PASSCODE_LOCKED
-    worn.element._chip.unlock_passcode()
+    unlock(worn)
     assert not verified(worn)
     assert worn.element.enter_passcode(PASSCODE, worn.now).right
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.unit.roles.element.conftest import MASTERCARD, PASSCODE, Bench, make_profile, tags_of
+from tests.unit.roles.element.test_element_passcode import unlock
 from tests.unit.roles.element.test_element_tap import TERMINAL, results_of
 from zheton.adapters.element_memory import TransientMemory
 from zheton.core.emv import dol, tags
@@ -120,7 +121,7 @@ class Wearing(RuleBasedStateMachine):
 
     @rule()
     def unlock_by_the_wallet(self) -> None:
-        self.bench.element._chip.unlock_passcode()
+        unlock(self.bench)
         self.tries = 3
 
     @rule()

@@ -1,18 +1,19 @@
 """STORE DATA (GPC 2.3.1, 11.11): blocks are collected and applied at the last one, or not at all.
 
 The payment domain takes packages in DGI format, encrypted, for `load`. The issuer domain takes the
-card's own numbers as data objects.
+card's own numbers as data objects, and the tries of a locked passcode.
 """
 
 from dataclasses import replace
 from datetime import datetime
 
-from zheton.core.emv import status
+from zheton.core.emv import status, tags
 from zheton.core.emv.perso import PACKAGE_BYTES_MAX
 from zheton.roles.element import load
 from zheton.roles.element.gp import install
 from zheton.roles.element.gp.call import Call, Change, objects
 from zheton.roles.element.gp.get_data import CARD_IMAGE_NUMBER, ISSUER_IDENTIFICATION_NUMBER
+from zheton.roles.element.passcode import TRIES_MAX
 from zheton.roles.element.registry import IDENTIFICATION_BYTES_MAX
 from zheton.roles.element.rejected import Rejected
 from zheton.roles.element.state import ElementState
@@ -71,17 +72,25 @@ class Blocks:
 
     def _applied(self, call: Call, whole: bytes, now: datetime) -> ElementState:
         if call.domain.aid == call.state.issuer_domain.aid:
-            return _with_numbers(call.state, whole)
+            return _with_objects(call.state, whole)
         state = load.apply(call.state, call.device, whole, now)
         if self._target is not None and state.named(self._target) is None:
             raise Rejected(status.WRONG_DATA)
         return state
 
 
-def _with_numbers(state: ElementState, data: bytes) -> ElementState:
-    """The state with issuer identification number (42) and card image number (45) as given."""
-    registry = state.registry
+def _with_objects(state: ElementState, data: bytes) -> ElementState:
+    """The state with issuer identification number (42) and card image number (45) as given.
+
+    9F17 with all three tries unlocks the passcode; another number of tries is refused.
+    """
+    registry, wearer = state.registry, state.wearer
     for each in objects(data):
+        if each.tag == tags.PIN_TRY_COUNTER:
+            if each.value != bytes((TRIES_MAX,)):
+                raise Rejected(status.WRONG_DATA)
+            wearer = wearer.unlocked()
+            continue
         if not 1 <= len(each.value) <= IDENTIFICATION_BYTES_MAX:
             raise Rejected(status.WRONG_DATA)
         if each.tag == ISSUER_IDENTIFICATION_NUMBER:
@@ -90,4 +99,4 @@ def _with_numbers(state: ElementState, data: bytes) -> ElementState:
             registry = replace(registry, card_image=each.value)
         else:
             raise Rejected(status.REFERENCED_DATA_NOT_FOUND)
-    return replace(state, registry=registry)
+    return replace(state, registry=registry, wearer=wearer)

@@ -5,6 +5,7 @@ import pytest
 from tests.unit.roles.element.conftest import (
     KEYS,
     MASTERCARD,
+    PASSCODE,
     UNIONPAY,
     make_package,
     make_profile,
@@ -20,6 +21,7 @@ from zheton.roles.element.registry import (
     MODULE_AID,
     ApplicationState,
 )
+from zheton.roles.element.wearing import Verdict
 
 SECOND = UNIONPAY.aid
 ENCRYPTED = SecurityLevel.C_DECRYPTION_C_MAC
@@ -234,6 +236,19 @@ def test_the_issuer_writes_the_cards_numbers(chip: Managed) -> None:
     assert talk.send(0xE2, 0x88, 0, bytes.fromhex("D00100")).sw == 0x6A86
     chip.restart()
     assert chip.state.registry.issuer_identification == bytes((1, 2, 3))
+
+
+def test_the_wallet_unlocks_the_passcode_and_can_not_choose_one(chip: Managed) -> None:
+    chip.element.put_on()
+    assert chip.element.set_passcode(PASSCODE).right
+    for _ in range(3):
+        chip.element.enter_passcode("0000", chip.now)
+    assert chip.element.enter_passcode(PASSCODE, chip.now).verdict is Verdict.LOCKED
+    talk = chip.session()
+    for tries, sw in ((0, 0x6A80), (4, 0x6A80), (3, 0x9000), (3, 0x9000)):
+        assert talk.send(0xE2, 0x90, 0, bytes((0x9F, 0x17, 1, tries))).sw == sw
+    assert not chip.element.status(chip.now).verified
+    assert chip.element.enter_passcode(PASSCODE, chip.now).right
 
 
 def test_the_keys_of_the_payment_domain_stay_when_the_wallet_does_its_worst(chip: Managed) -> None:
