@@ -1,17 +1,20 @@
 """Switches of the element: arming, its memory, its two interfaces, its secure channel."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tests.switches.switch import Switch, always, nothing
 from zheton.adapters.keys.vault_keys import VaultKeys
 from zheton.core.emv import tlv
-from zheton.core.emv.apdu import Command
+from zheton.core.emv.apdu import Command, Response
 from zheton.core.errors import UnreachableError
 from zheton.core.scp03.channel import Channel
 from zheton.core.scp03.keys import StaticKeys
 from zheton.roles.element import directory
 from zheton.roles.element.chip import Chip, Window
+from zheton.roles.element.element import Element
 from zheton.roles.element.state import Batch, Card, ElementState
+from zheton.roles.element.wearer import Wearer
 
 _device_keys, _command_mac, _commit = VaultKeys.device_keys, Channel.command_mac, Chip.commit
 _describe_card = directory.describe_card
@@ -19,6 +22,18 @@ _describe_card = directory.describe_card
 
 def _same(batch: Batch, _places: int) -> Batch:
     return batch
+
+
+def _as_it_is(value: object) -> object:
+    return value
+
+
+def _without_passcode(wearer: Wearer) -> Wearer:
+    return replace(wearer, passcode=None)
+
+
+def _wearers_too(element: Element, command: Command, now: datetime) -> Response:
+    return element._host.answer(command, now)
 
 
 def _keys_of_every_chip(keys: VaultKeys, _serial: str) -> StaticKeys:
@@ -55,6 +70,15 @@ ELEMENT: dict[str, Switch] = {
     },
     "armed-for-ever": {"zheton.roles.element.chip.Window.open_at": always(True)},
     "armed-off-the-wrist": {"zheton.roles.element.element.Element.take_off": nothing},
+    "proved-for-ever": {"zheton.roles.element.chip.Chip.doubt_wearer": nothing},
+    "everybody-is-verified": {"zheton.roles.element.chip.Chip.verified": always(True)},
+    "everybody-is-excused": {"zheton.roles.element.generate_ac._proven_enough": always(True)},
+    "unverified-uncounted": {"zheton.roles.element.wearer.Wearer.unverified_once_more": _as_it_is},
+    "tries-uncounted": {"zheton.roles.element.passcode.Passcode.counted": _as_it_is},
+    "wallet-forgets-passcodes": {"zheton.roles.element.wearer.Wearer.unlocked": _without_passcode},
+    "passcode-in-the-field": {
+        "zheton.roles.element.element.Element._in_field": _wearers_too,
+    },
     "armed-by-itself": {"zheton.roles.element.chip.Chip.window": _window_of_the_first_card},
     "shown-numbers-again": {"zheton.roles.element.state.Batch.show": _same},
     "spent-keys-stay": {"zheton.roles.element.state.Batch._erased": _same},

@@ -54,6 +54,7 @@ VAULT: dict[str, Switch] = {
         "zheton.roles.tsp.examine.verify_application_cryptogram": nothing,
     },
     "suspended-pays": {"zheton.roles.tsp.examine._not_standing": nothing},
+    "anybody-pays-much": {"zheton.roles.tsp.examine._unverified": nothing},
     "no-bounds-online": {"zheton.roles.tsp.examine._out_of_bounds": nothing},
     "a-million-codes": {"zheton.roles.tsp.examine.CODE_TRIES": 1_000_000},
     "policy-says-yes": {
