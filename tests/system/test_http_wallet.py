@@ -203,6 +203,7 @@ def test_users_do_not_see_each_other(town: Town, anna: App) -> None:
         ("POST", f"/v1/creditCards/{card}/verify", {"code": "123456"}),
         *(("POST", f"/v1/creditCards/{card}/{verb}", None) for verb in VERBS),
         *(("POST", f"/v1/devices/{device}/{verb}", None) for verb in VERBS[:2]),
+        ("POST", f"/v1/devices/{device}/unpair", None),
         ("POST", f"/v1/creditCards/{card}/transact", online),
         ("POST", f"/v1/devices/{device}/commits", {"counter": 0, "unspent": 0}),
         ("POST", f"/v1/devices/{device}/commits/1/acknowledge", {"statuses": ["9000"]}),

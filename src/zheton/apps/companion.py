@@ -28,6 +28,7 @@ _SELECT_PAYMENT_DOMAIN = Command(0x00, 0xA4, 0x04, 0x00, PAYMENT_DOMAIN_AID, le=
 _GET_CERTIFICATE = Command(
     0x00, 0xCA, CARDHOLDER_CERTIFICATE >> 8, CARDHOLDER_CERTIFICATE & 0xFF, le=LE_MAX
 )
+_GET_RESETS = Command(0x00, 0xCA, 0x01, 0x00, le=2)
 _INTERNAL_AUTHENTICATE = 0x88
 _NAMES = {
     0xA4: "SELECT",
@@ -97,6 +98,11 @@ class Companion:
         }
         return str(ask(self._wallet, "POST", path, body)["id"])
 
+    def _resets(self) -> int:
+        """How often the band's wearer has wiped it; the wallet ends what was on it."""
+        answer = self._exchange(_GET_RESETS)
+        return int.from_bytes(answer.data) if answer.ok else 0
+
     def sync(self, device: str, unspent: int, card: str | None = None) -> Synced | None:
         """Fetch the package that the band needs, run it, acknowledge it; None if it needs none.
 
@@ -105,6 +111,8 @@ class Companion:
         breaks, nothing is acknowledged and the next sync tries again.
         """
         need: dict[str, Any] = {"counter": self.counter(), "unspent": unspent}
+        if resets := self._resets():
+            need["resets"] = resets
         if card is not None:
             need["creditCard"] = card
         given = ask(self._wallet, "POST", f"/v1/devices/{device}/commits", need)

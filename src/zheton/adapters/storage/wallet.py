@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    delete,
     func,
     insert,
     select,
@@ -64,6 +65,7 @@ DEVICES = Table(
     Column("profile", String(32), nullable=False),
     Column("device_class", String(8), nullable=False),
     Column("registered_us", BigInteger, nullable=False),
+    Column("resets", Integer, nullable=False, server_default=text("0")),
 )
 CARDS = Table(
     "cards",
@@ -219,6 +221,21 @@ class Transaction:
         query = select(CARDS).where(CARDS.c.owner == user).order_by("added_us", "id")
         return [_card(row) for row in self._all(query)]
 
+    def cards_on(self, device: str) -> Sequence[WalletCard]:
+        """The cards that a device got packages for."""
+        got = select(COMMITS.c.card).where(COMMITS.c.device == device)
+        query = select(CARDS).where(CARDS.c.id.in_(got)).order_by("added_us", "id")
+        return [_card(row) for row in self._all(query)]
+
+    def set_resets(self, device: str, resets: int) -> None:
+        """Of how many factory resets of a device the wallet has heard."""
+        changed = update(DEVICES).where(DEVICES.c.id == device).values(resets=resets)
+        self._connection.execute(changed)
+
+    def remove_device(self, device: str) -> None:
+        """Forget whose a device is."""
+        self._connection.execute(delete(DEVICES).where(DEVICES.c.id == device))
+
     def set_token(self, card: str, token: Token) -> None:
         """What the token service says of a card now."""
         self._connection.execute(update(CARDS).where(CARDS.c.id == card).values(_token_row(token)))
@@ -325,6 +342,7 @@ def _device(row: Any) -> Device:
         profile=row.profile,
         device_class=DeviceClass(row.device_class),
         registered_at=_from_us(row.registered_us),
+        resets=row.resets,
     )
 
 

@@ -149,6 +149,11 @@ def _bands(app: FastAPI, desk: WalletDesk, me: Caller) -> None:
             id=d, status=devices.change_standing(desk, user, d, Verb.UNSUSPEND, cause)
         )
 
+    @app.post("/v1/devices/{d}/unpair", status_code=204)
+    def unpair_device(d: DeviceId, user: Annotated[User, Depends(me)]) -> None:
+        """The device is given away or lost for good: every card on it ends, in reach or not."""
+        devices.unpair(desk, user, d)
+
 
 def _cards(app: FastAPI, desk: WalletDesk, clock: Clock, me: Caller) -> None:
     @app.post("/v1/users/{u}/creditCards", status_code=201)
@@ -225,7 +230,7 @@ def _feed(app: FastAPI, desk: WalletDesk, clock: Clock, me: Caller) -> None:
         d: DeviceId, body: NeedBody, user: Annotated[User, Depends(me)]
     ) -> CommitAnswer | Response:
         """The package that the device should run now; 204 if it needs none."""
-        need = feed.Need(body.counter, body.unspent, body.creditCard)
+        need = feed.Need(body.counter, body.unspent, body.creditCard, body.resets)
         commit = feed.next_commit(desk, user, d, need, clock.now())
         return Response(status_code=204) if commit is None else commit_answer(commit)
 

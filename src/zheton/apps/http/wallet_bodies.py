@@ -109,11 +109,15 @@ class OnlineBody(Limit):
 
 
 class NeedBody(Body):
-    """What a device says at a sync; `unspent` is of `creditCard` if one is named."""
+    """What a device says at a sync; `unspent` is of `creditCard` if one is named.
+
+    `resets` counts its factory resets: with a new one, all tokens that it held end.
+    """
 
     counter: Counter
     unspent: Annotated[int, Field(ge=0, le=UNSPENT_MAX)]
     creditCard: Id | None = None
+    resets: Annotated[int, Field(ge=0, le=0xFFFF)] = 0
 
 
 class CommitAnswer(Answer):

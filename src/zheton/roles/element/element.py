@@ -138,6 +138,15 @@ class Element:
         """
         return arming.arm(self._chip, now, card_ref)
 
+    def factory_reset(self) -> None:
+        """The wearer wipes the device on its own screen: cards, their keys and the passcode.
+
+        All of it is gone when this returns, or nothing is: UnreachableError if the memory fails.
+        The next sync tells the wallet, which ends the cards' tokens.
+        """
+        self._chip.commit(self._chip.state.wiped())
+        self.power_off()
+
     def disarm(self) -> None:
         """The wearer leaves the card screen."""
         self._chip.close()

@@ -1,6 +1,6 @@
-"""Who the chip is: its certificate, and the proof that it has the key that the certificate names.
+"""Who the chip is: its certificate, the proof of its key, and how often it was reset.
 
-Both answer on the host interface alone, without a secure channel: a maker's word about a device is
+All answer on the host interface alone, without a secure channel: a maker's word about a device is
 no secret from its owner's phone. The proof is no signature of a debit (`core.emv.device_proof`).
 """
 
@@ -12,6 +12,7 @@ from zheton.roles.element.chip import Chip
 from zheton.roles.element.ports import Entropy
 
 _CERTIFICATE = (0x00, 0xCA, CARDHOLDER_CERTIFICATE >> 8, CARDHOLDER_CERTIFICATE & 0xFF)
+_RESETS = (0x00, 0xCA, 0x01, 0x00)  # proprietary data (ISO/IEC 7816-4, table 63)
 _INTERNAL_AUTHENTICATE = (0x00, 0x88)
 
 
@@ -27,6 +28,8 @@ class Identity:
             certificate = self._chip.state.certificate
             missing = Response(sw=status.REFERENCED_DATA_NOT_FOUND)
             return Response(certificate) if certificate else missing
+        if (command.cla, command.ins, command.p1, command.p2) == _RESETS:
+            return Response(self._chip.state.resets.to_bytes(2))
         if (command.cla, command.ins) == _INTERNAL_AUTHENTICATE:
             return self._authenticate(command)
         return None

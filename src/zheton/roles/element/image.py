@@ -31,7 +31,7 @@ _ELEMENT, _DOMAIN, _CARD, _BATCH, _FORGOTTEN = 0xF001, 0xF002, 0xF003, 0xF004, 0
 _SIGNING_KEY, _ISSUER_KEY, _CERTIFICATES = 0xF006, 0xF007, 0xF008
 _WEARER, _LOG, _SUSPENDED = 0xF011, 0xF012, 0xF013
 _ISSUER_DOMAIN, _REGISTRY, _INSTANCE, _LOCKED = 0xF101, 0xF102, 0xF103, 0xF104
-_CERTIFICATE = 0xF010
+_CERTIFICATE, _RESETS = 0xF010, 0xF014
 _HEADER_BYTES, _MAP_BYTES = 32, 8
 _ERASED = bytes(CREDENTIAL_BYTES)
 
@@ -52,6 +52,8 @@ def encode(state: ElementState) -> bytes:
         dgis.append(Dgi(_WEARER, state.wearer.encode()))
     if state.certificate:
         dgis.append(Dgi(_CERTIFICATE, state.certificate))
+    if state.resets:
+        dgis.append(Dgi(_RESETS, state.resets.to_bytes(2)))
     for card in state.cards:
         dgis += _card_dgis(card)
     return encode_dgis(dgis)
@@ -93,8 +95,8 @@ def decode(image: bytes) -> ElementState:
             state = replace(state, wearer=Wearer.decode(value))
         elif identifier in (_ISSUER_DOMAIN, _REGISTRY, _INSTANCE):
             state = _with_registered(state, identifier, value)
-        elif identifier == _CERTIFICATE:
-            state = replace(state, certificate=value)
+        elif identifier in (_CERTIFICATE, _RESETS):
+            state = _with_identity(state, identifier, value)
         elif identifier == _CARD and value:
             cards.append(Card(CardProfile.decode(value[1:]), value[0]))
         elif cards:
@@ -102,6 +104,13 @@ def decode(image: bytes) -> ElementState:
         else:
             raise _unknown()
     return replace(state, cards=tuple(cards))
+
+
+def _with_identity(state: ElementState, identifier: int, value: bytes) -> ElementState:
+    """The state with its certificate, or with how often it was reset."""
+    if identifier == _CERTIFICATE:
+        return replace(state, certificate=value)
+    return replace(state, resets=int.from_bytes(value[:2]))
 
 
 def _with_registered(state: ElementState, identifier: int, value: bytes) -> ElementState:

@@ -19,6 +19,7 @@ from zheton.roles.element.registry import LOCKED as LOCKED_STATE
 from zheton.roles.element.wearer import NOBODY, Wearer
 
 SERIAL_BYTES = 10
+RESETS_MAX = 0xFFFF
 FORGOTTEN_MAX = 64  # batches that are gone but must not be loaded again
 
 
@@ -146,11 +147,19 @@ class ElementState:
     issuer_domain: Domain = field(default_factory=lambda: Domain(ISSUER_DOMAIN_AID))
     registry: Registry = field(default_factory=Registry)
     certificate: bytes = b""
+    resets: int = 0
 
     @property
     def domains(self) -> tuple[Domain, Domain]:
         """The issuer security domain and the payment domain."""
         return self.issuer_domain, self.payment_domain
+
+    def wiped(self) -> "ElementState":
+        """After a factory reset: no card, no passcode; who the chip is and its counters stay.
+
+        `resets` counts them, so that the wallet hears of each.
+        """
+        return replace(self, cards=(), wearer=NOBODY, resets=min(self.resets + 1, RESETS_MAX))
 
     def with_domain(self, changed: Domain) -> "ElementState":
         """The state with the domain of the same name replaced."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from zheton.core.emv.device_proof import Evidence
 from zheton.core.errors import ConflictError, NotFoundError
 from zheton.core.token.lifecycle import CardStatus, Cause, Verb
+from zheton.roles.wallet import cards
 from zheton.roles.wallet.desk import WalletDesk
 from zheton.roles.wallet.ports import WalletStore, WalletTx
 from zheton.roles.wallet.state import Device, User
@@ -68,6 +69,27 @@ def change_standing(
     with on.store.transaction() as tx:
         device = own_device(tx, user, device_id)
     return on.tokens.change_device(device.id, verb, cause)
+
+
+def unpair(on: WalletDesk, user: User, device_id: str) -> None:
+    """A device is its user's no more: every token on it is ended, whether it is in reach or not.
+
+    Whoever gets no answer asks again. Somebody else may register the device then, who has it.
+    """
+    with on.store.transaction() as tx:
+        device = own_device(tx, user, device_id)
+    end_cards(on, user, device, Cause.DEVICE_REPLACED)
+    with on.store.transaction() as tx:
+        tx.remove_device(device.id)
+
+
+def end_cards(on: WalletDesk, user: User, device: Device, cause: Cause) -> None:
+    """End the tokens whose numbers a device got; those that have ended are left as they are."""
+    with on.store.transaction() as tx:
+        held = tx.cards_on(device.id)
+    for card in held:
+        if card.user == user.id and card.token.status is not CardStatus.DELETED:
+            cards.change_standing(on, user, card.id, Verb.DELETE, cause)
 
 
 def own_device(tx: WalletTx, user: User, device_id: str) -> Device:

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 
 from zheton.core.emv.status import SUCCESS
 from zheton.core.errors import ConflictError, DecodeError, NotFoundError, UnreachableError
-from zheton.core.token.lifecycle import CardStatus
+from zheton.core.token.lifecycle import CardStatus, Cause
 from zheton.roles.wallet.cards import own_card
 from zheton.roles.wallet.desk import WalletDesk
-from zheton.roles.wallet.devices import own_device
+from zheton.roles.wallet.devices import end_cards, own_device
 from zheton.roles.wallet.ports import WalletTx
-from zheton.roles.wallet.state import Commit, CommitState, User, WalletCard
+from zheton.roles.wallet.state import Commit, CommitState, Device, User, WalletCard
 
 LOW_WATER = 16  # a quarter of a batch: the next sync may be days away
 BATCHES = 1
@@ -29,11 +29,15 @@ _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a device says at a sync: its chip's counter, and the numbers left (of `card` if any)."""
+    """What a device says at a sync: its chip's counter, and the numbers left (of `card` if any).
+
+    `resets` is how often its wearer has wiped it.
+    """
 
     counter: int
     unspent: int
     card: str | None = None
+    resets: int = 0
 
 
 def next_commit(
@@ -47,6 +51,9 @@ def next_commit(
     with on.store.transaction() as tx:
         device = own_device(tx, user, device_id)
         held = _held(tx, user, device.id, need)
+    if need.resets > device.resets:
+        _mourn(on, user, device, need)
+        return None
     alive = {card.id: _alive(on, card, device.id) for card in held}
     with on.store.transaction() as tx:
         open_again = _reopened(tx, tx.last_commit(device.id), need, alive, now)
@@ -67,6 +74,13 @@ def next_commit(
     return made
 
 
+def _mourn(on: WalletDesk, user: User, device: Device, need: Need) -> None:
+    """What was on a device is wiped: its tokens end before that is noted, so none is forgotten."""
+    end_cards(on, user, device, Cause.CARDHOLDER_REQUEST)
+    with on.store.transaction() as tx:
+        tx.set_resets(device.id, need.resets)
+
+
 def acknowledge(
     on: WalletDesk, user: User, device_id: str, number: int, statuses: Sequence[int]
 ) -> Commit:
@@ -81,13 +95,15 @@ def acknowledge(
         if commit is None:
             raise NotFoundError("The device has no such commit.")
         card = tx.card(commit.card)
+    if card is None or card.user != user.id:
+        raise NotFoundError("The device has no such commit.")
     commands = len(commit.package.commands)
     if len(statuses) > commands:
         raise DecodeError("there are more than commands", field="statuses", offset=commands)
     if commit.state is CommitState.DONE:
         return commit
     taken = len(statuses) == commands and all(status == SUCCESS for status in statuses)
-    if taken and card is not None:
+    if taken:
         on.tokens.provisioned(card.token.reference)
     state = CommitState.DONE if taken else CommitState.FAILED
     with on.store.transaction() as tx:

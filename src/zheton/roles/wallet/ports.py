@@ -117,6 +117,18 @@ class WalletTx(Protocol):
         """A user's devices, oldest first."""
         ...
 
+    def set_resets(self, device: str, resets: int) -> None:
+        """Of how many factory resets of a device the wallet has heard."""
+        ...
+
+    def remove_device(self, device: str) -> None:
+        """Forget whose a device is; its commits stay."""
+        ...
+
+    def cards_on(self, device: str) -> Sequence[WalletCard]:
+        """The cards that a device got packages for, whatever became of them."""
+        ...
+
     def add_card(self, card: WalletCard) -> None:
         """A new card."""
         ...

@@ -24,7 +24,10 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A band or the like; `serial` is its chip's (20 hex digits), `profile` its kind by name."""
+    """A band or the like; `serial` is its chip's (20 hex digits), `profile` its kind by name.
+
+    `resets` is how many factory resets of it the wallet has heard of.
+    """
 
     id: str
     user: str
@@ -32,6 +35,7 @@ class Device:
     profile: str
     device_class: DeviceClass
     registered_at: datetime
+    resets: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from tests.unit.roles.element.conftest import Bench, tags_of
 from zheton.adapters.element_memory import FileMemory, TransientMemory
 from zheton.core.emv import tags
 from zheton.core.errors import UnreachableError
+from zheton.roles.element import image
 from zheton.roles.element.arming import Armed
 
 SIZE = 2
@@ -68,9 +69,9 @@ class Life:
     def _note(self, disk: Disk) -> None:
         for files in disk.cuts():
             with running_on(Disk.holding(files)):
-                image = FileMemory(FOLDER / "element").load()
-            assert image is not None, "the element is gone"
-            self.cuts[image, len(self.heard)] = Cut(image, tuple(self.heard))
+                kept = FileMemory(FOLDER / "element").load()
+            assert kept is not None, "the element is gone"
+            self.cuts[kept, len(self.heard)] = Cut(kept, tuple(self.heard))
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +108,25 @@ def account_for_all(bench: Bench, heard: list[bytes]) -> None:
     for _ in range(card.credentials_left):
         pay(bench, heard.append)
     assert len(set(heard)) == len(heard) == SIZE - unheard - card.abandoned
+
+
+def test_a_reset_that_is_cut_wiped_all_or_nothing() -> None:
+    made = Bench()
+    made.load(size=SIZE)
+    disk, found = Disk(), set()
+
+    def note() -> None:
+        for files in disk.cuts():
+            with running_on(Disk.holding(files)):
+                kept = image.decode(FileMemory(FOLDER / "element").load() or b"")
+            found.add((len(kept.cards), kept.resets))
+
+    with running_on(disk):
+        memory = FileMemory(FOLDER / "element")
+        memory.store(made.memory.load() or b"")
+        disk.watch = note
+        Bench(memory=memory).element.factory_reset()
+    assert found == {(1, 0), (0, 1)}
 
 
 class FullMemory(TransientMemory):

@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("profile", sa.String(length=32), nullable=False),
         sa.Column("device_class", sa.String(length=8), nullable=False),
         sa.Column("registered_us", sa.BigInteger(), nullable=False),
+        sa.Column("resets", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("serial"),
     )
