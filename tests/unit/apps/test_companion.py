@@ -28,10 +28,12 @@ def challenge(counter: int | None) -> bytes:
     return InitializeUpdateResponse(bytes(10), 1, bytes(8), bytes(8), counter, i).encode()
 
 
-def chip(counter: int | None = 7, package: bytes = OK) -> Callable[[bytes], bytes]:
-    """A chip that says its counter and answers the commands of a package alike."""
+def chip(counter: int | None = 7, package: bytes = OK, resets: int = 0) -> Callable[[bytes], bytes]:
+    """A chip that says its counter and resets, and answers the commands of a package alike."""
 
     def transmit(command: bytes) -> bytes:
+        if command[1] == 0xCA:
+            return resets.to_bytes(2) + OK
         if len(command) in (4, 5):
             return package
         return challenge(counter) + OK if command[1] == 0x50 else OK
@@ -53,6 +55,12 @@ def test_the_chips_counter_goes_to_the_wallet() -> None:
     asked: list[Any] = []
     assert Companion(wallet(asked), chip()).sync("d", 5, "c") is None
     assert asked == [("/v1/devices/d/commits", '{"counter":7,"unspent":5,"creditCard":"c"}')]
+
+
+def test_the_chips_resets_go_to_the_wallet() -> None:
+    asked: list[Any] = []
+    assert Companion(wallet(asked), chip(resets=2)).sync("d", 0) is None
+    assert asked == [("/v1/devices/d/commits", '{"counter":7,"unspent":0,"resets":2}')]
 
 
 def test_what_the_chip_answered_is_acknowledged() -> None:
