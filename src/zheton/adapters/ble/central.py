@@ -223,8 +223,9 @@ class BandLink:
         return value.decode(errors="replace")
 
     async def close(self) -> None:
-        """Cut the link."""
-        await _disconnect(self._connection)
+        """Cut the link; one that is cut stays so."""
+        if not self._cut.done():
+            await _disconnect(self._connection)
 
     async def _send(self, message: Message) -> Message:
         """A command's fragments, and the message that answers it."""
