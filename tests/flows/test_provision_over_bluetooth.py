@@ -71,7 +71,7 @@ def test_a_link_cut_at_any_command_loses_no_number_and_brings_none_twice(
                 cuts += 1
                 with phone.linked() as link:
                     cutting = cut_at(on, cuts, executed=what == "response")
-                    on.peripheral._worn.exchange = cutting  # type: ignore[method-assign]
+                    on._worn.exchange = cutting  # type: ignore[method-assign,assignment]
                     try:
                         sync(app, device, link)
                         break

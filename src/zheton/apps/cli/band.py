@@ -1,21 +1,25 @@
-"""`zheton band`: the band as a card in a PC/SC virtual reader.
+"""`zheton band`: the band as a card in a PC/SC virtual reader, and on the air.
 
-`BandInReader` is the band as the reader sees it. It arms itself whenever a reader powers it, as a
-wearer does who holds an opened card screen to the till; Enter arms it at any other time.
+`BandInReader` is the band as the reader sees it. Without a terminal it arms itself whenever a
+reader powers it, as a wearer does who holds an opened card screen to the till, and Enter arms it at
+any other time; on a terminal its wearer does everything (`band_wearer`).
 """
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
-from threading import Lock, Thread
-from typing import Annotated, Protocol
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
 from zheton.adapters import vpcd
+from zheton.adapters.ble.extra import require_bluetooth
 from zheton.adapters.clock import SystemClock
 from zheton.adapters.vpcd import ATR_CONTACT_T0, ATR_CONTACTLESS, Events, VirtualCard
-from zheton.apps.bands import open_band
+from zheton.apps.cli.band_wearer import Screen, Wearing, from_lines
 from zheton.apps.cli.options import Data, DatabaseUrl
 from zheton.apps.lab.people import READER_BAND
 from zheton.apps.lab.wearing import wear
@@ -26,6 +30,9 @@ from zheton.roles.element import transport
 from zheton.roles.element.arming import Armed
 from zheton.roles.element.element import Element, Interface
 from zheton.roles.element.transport import Link
+
+if TYPE_CHECKING:
+    from zheton.apps.on_air import BandOnAir  # it imports bumble, which may not be installed
 
 _NAMES = {
     0xA4: "SELECT",
@@ -55,10 +62,13 @@ class BandInReader:
         say: Callable[[str], None],
         *,
         t0: bool = False,
+        helped: bool = True,
     ) -> None:
+        """`helped`: it is put on and its passcode is typed by itself, whenever it is armed."""
         self._element, self._clock, self._say = element, clock, say
         self._link = Link(transport.Protocol.T0 if t0 else transport.Protocol.T1)
-        self._turn = Lock()
+        self._helped = helped
+        self.turn = Lock()
 
     @property
     def events(self) -> Events:
@@ -67,7 +77,7 @@ class BandInReader:
 
     def answer(self, command: bytes) -> bytes:
         """The band's answer to one command; what passes is told by name and status alone."""
-        with self._turn:
+        with self.turn:
             response = self._link.exchange(
                 command,
                 lambda each: self._element.transmit(Interface.NFC, each, self._clock.now()),
@@ -78,8 +88,9 @@ class BandInReader:
 
     def arm(self) -> None:
         """The wearer opens the card screen; the screen's answer is told."""
-        with self._turn:
-            wear(self._element, self._clock.now())
+        with self.turn:
+            if self._helped:
+                wear(self._element, self._clock.now())
             result = self._element.arm(self._clock.now())
         if isinstance(result, Armed):
             self._say(f"Armed: {result.label}, {result.credentials_left} payments left.")
@@ -88,13 +99,13 @@ class BandInReader:
 
     def _powered(self) -> None:
         self._left()
-        with self._turn:
+        with self.turn:
             armed = self._element.status(self._clock.now()).armed_until is not None
-        if not armed:
+        if self._helped and not armed:
             self.arm()
 
     def _left(self) -> None:
-        with self._turn:
+        with self.turn:
             self._link.reset()
             self._element.reset(Interface.NFC)
 
@@ -109,25 +120,89 @@ def band(
     host: Annotated[str, typer.Option(help="Where vpcd listens.")] = vpcd.HOST,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = vpcd.PORT,
     t0: Annotated[bool, typer.Option("--t0", help="Be a T=0 card, for contact readers.")] = False,
+    ble: Annotated[
+        str, typer.Option(help="A Bluetooth controller, as usb:0 or air:127.0.0.1:7300.")
+    ] = "",
+    reader: Annotated[bool, typer.Option(help="Whether it lies in a PC/SC reader, too.")] = True,
 ) -> None:
-    """Put the band into a PC/SC virtual reader until Ctrl-C; Enter arms it."""
+    """Put the band into a PC/SC virtual reader and on the air, until Ctrl-C; Enter arms it."""
     on = Installation(data, database=database)
     context.call_on_close(on.close)
     worn = open_band(on, name)
-    in_reader = BandInReader(worn.element, SystemClock(), typer.echo, t0=t0)
-    atr = ATR_CONTACT_T0 if t0 else ATR_CONTACTLESS
-    with VirtualCard(in_reader.answer, in_reader.events, atr=atr, host=host, port=port) as card:
-        typer.echo(f"Band {worn.serial} is in the reader at {host}:{port}. Enter arms it.")
-        Thread(target=_arm_on_enter, args=(in_reader,), daemon=True).start()
+    with ExitStack() as opened:
+        run = _Run(worn, opened, drawn=sys.stdin.isatty() and sys.stdout.isatty(), t0=t0)
+        if ble:
+            run.put_on_air(ble, data / "bands" / f"{name}.bonds")
+        if reader:
+            run.put_into_reader(host, port)
+        run.until_the_end()
+
+
+class _Run:
+    """One run of the command: the band, its wearer, and where it was put."""
+
+    def __init__(self, worn: Band, opened: ExitStack, *, drawn: bool, t0: bool) -> None:
+        self._worn, self._opened, self._t0 = worn, opened, t0
+        self._screen = Screen(self._radio) if drawn else None
+        self._say = self._screen.say if self._screen else typer.echo
+        clock, element = SystemClock(), worn.element
+        self._in_reader = BandInReader(element, clock, self._say, t0=t0, helped=not drawn)
+        turn = self._in_reader.turn
+        self._wearing = Wearing(element, clock, turn, self._say, self._in_reader.arm)
+        self._clock = clock
+        self._card: VirtualCard | None = None
+        self._on_air: BandOnAir | None = None
+
+    def put_on_air(self, transport: str, bonds: Path) -> None:
+        """Start the band's radio; ConfigurationError if Bluetooth is not installed."""
+        require_bluetooth()
+        from zheton.apps.on_air import AskedWearer, BandOnAir, ElementOnAir
+
+        on_air = ElementOnAir(self._worn.element, self._clock, self._in_reader.turn)
+        wearer = AskedWearer(self._wearing.ask, self._say)
+        band = BandOnAir(transport, self._worn.element, on_air, wearer, bonds)
+        self._on_air = self._wearing.radio = self._opened.enter_context(band)
+        self._say(f"Band {self._worn.serial} is on the air at {transport}.")
+
+    def put_into_reader(self, host: str, port: int) -> None:
+        """Insert the band; UnreachableError if no virtual reader listens there."""
+        atr = ATR_CONTACT_T0 if self._t0 else ATR_CONTACTLESS
+        in_reader = self._in_reader
+        card = VirtualCard(in_reader.answer, in_reader.events, atr=atr, host=host, port=port)
+        self._card = self._opened.enter_context(card)
+        self._say(f"Band {self._worn.serial} is in the reader at {host}:{port}. Enter arms it.")
+
+    def until_the_end(self) -> None:
+        """Serve the reader, and listen to the wearer, until Ctrl-C or the wearer's end."""
         try:
-            card.serve()
+            if self._screen is not None:
+                self._draw(self._screen)
+            else:
+                Thread(target=from_lines, args=(self._wearing,), daemon=True).start()
+                self._serve()
         except KeyboardInterrupt:
-            typer.echo("Taken out of the reader.")
+            typer.echo("Taken out of the reader." if self._card else "Switched off.")
 
+    def _serve(self) -> None:
+        if self._card is None:
+            Event().wait()  # what comes over the air needs nobody here
+        else:
+            self._card.serve()
 
-def _arm_on_enter(in_reader: BandInReader) -> None:
-    for _ in sys.stdin:
+    def _draw(self, screen: Screen) -> None:
+        if self._card is not None:
+            Thread(target=self._serve_or_say, daemon=True).start()
+        with screen.shown(self._wearing):
+            screen.keys(self._wearing)
+
+    def _serve_or_say(self) -> None:
         try:
-            in_reader.arm()
+            self._serve()
         except UnreachableError as error:
-            typer.echo(str(error), err=True)
+            self._say(str(error))
+
+    def _radio(self) -> str:
+        if self._on_air is None:
+            return ""
+        radio = self._on_air.peripheral
+        return "pairing mode" if radio.pairing else "phone" if radio.connected else "no phone"

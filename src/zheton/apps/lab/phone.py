@@ -5,36 +5,25 @@ private key to which the vault seals online numbers.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from zheton.adapters.app_key import fresh_app_key, open_for_app, public_part
+from zheton.adapters.app_key import open_for_app, public_part
 from zheton.adapters.clock import Clock
 from zheton.adapters.http_tsp import ask, error_of
-from zheton.adapters.secret_file import write_private
+from zheton.apps.account import Account, keep_account, read_account, sign_up
 from zheton.apps.bands import Band
 from zheton.apps.companion import Companion, Owner, Synced, entry_form
 from zheton.apps.lab.till import TracedCard
 from zheton.apps.lab.wearing import wear
 from zheton.apps.trace import Crossing, Trace
-from zheton.core.errors import ConfigurationError, UnreachableError
+from zheton.core.errors import UnreachableError
 from zheton.core.money import Money
 from zheton.core.token.pan import Pan
 from zheton.roles.element.arming import ArmResult
 from zheton.roles.element.element import Interface
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What the app keeps between two starts."""
-
-    user: str
-    token: str = field(repr=False)
-    device: str
-    app_key: dict[str, Any] = field(repr=False)
 
 
 class Phone:
@@ -144,20 +133,8 @@ def open_phone(
     """The phone of a person; a new one is signed up at the wallet, with its band."""
     path = folder / f"{name}.json"
     if path.exists():
-        try:
-            account = Account(**json.loads(path.read_text()))
-        except (ValueError, TypeError) as error:
-            raise ConfigurationError(
-                f"{path} is damaged; restore it from a back-up, "
-                f"or remove it and the memory of the band {name!r} to start anew."
-            ) from error
-        return Phone(name, wallet, account, band, trace, clock)
-    user = ask(wallet, "POST", "/v1/users", {"name": name})
-    wallet.headers["authorization"] = f"Bearer {user['token']}"
+        return Phone(name, wallet, read_account(path), band, trace, clock)
     host = TracedCard(band.element, trace, clock, Interface.HOST)
-    companion = Companion(wallet, host.transceive)
-    device = companion.register(user["id"], band.serial, band.element.profile.name)
-    account = Account(user["id"], user["token"], device, fresh_app_key())
-    folder.mkdir(parents=True, exist_ok=True)
-    write_private(path, json.dumps(asdict(account)))
+    account = sign_up(name, wallet, host.transceive, band.serial, band.element.profile.name)
+    keep_account(path, account)
     return Phone(name, wallet, account, band, trace, clock)
