@@ -19,6 +19,7 @@ from zheton.adapters import vpcd
 from zheton.adapters.ble.extra import require_bluetooth
 from zheton.adapters.clock import SystemClock
 from zheton.adapters.vpcd import ATR_CONTACT_T0, ATR_CONTACTLESS, Events, VirtualCard
+from zheton.apps.bands import Band, open_band
 from zheton.apps.cli.band_wearer import Screen, Wearing, from_lines
 from zheton.apps.cli.options import Data, DatabaseUrl
 from zheton.apps.lab.people import READER_BAND
@@ -118,12 +119,13 @@ def band(
         str, typer.Option(help="Which band; a new name makes a new one.")
     ] = READER_BAND,
     host: Annotated[str, typer.Option(help="Where vpcd listens.")] = vpcd.HOST,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = vpcd.PORT,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Its port; 0: in no reader.")
+    ] = vpcd.PORT,
     t0: Annotated[bool, typer.Option("--t0", help="Be a T=0 card, for contact readers.")] = False,
     ble: Annotated[
         str, typer.Option(help="A Bluetooth controller, as usb:0 or air:127.0.0.1:7300.")
     ] = "",
-    reader: Annotated[bool, typer.Option(help="Whether it lies in a PC/SC reader, too.")] = True,
 ) -> None:
     """Put the band into a PC/SC virtual reader and on the air, until Ctrl-C; Enter arms it."""
     on = Installation(data, database=database)
@@ -133,7 +135,7 @@ def band(
         run = _Run(worn, opened, drawn=sys.stdin.isatty() and sys.stdout.isatty(), t0=t0)
         if ble:
             run.put_on_air(ble, data / "bands" / f"{name}.bonds")
-        if reader:
+        if port:
             run.put_into_reader(host, port)
         run.until_the_end()
 

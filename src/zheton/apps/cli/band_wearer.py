@@ -121,7 +121,9 @@ def from_lines(wearing: Wearing) -> None:
 def picture(status: Status, words: list[str], *, typed: str = "", radio: str = "") -> Panel:
     """The band as its wearer sees it, and below what it said last."""
     armed = status.armed_until is not None
-    screen = Text("ARMED" if armed else (status.screen or "ready"), "bold green" if armed else "bold")
+    screen = Text(
+        "ARMED" if armed else (status.screen or "ready"), "bold green" if armed else "bold"
+    )
     cards = [
         f"{card.label}  {card.credentials_left} payments{'  suspended' if card.suspended else ''}"
         for card in status.cards
