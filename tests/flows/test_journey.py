@@ -10,8 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.chain_lab import LAUNCHED, Chain, flow
+from zheton.apps.cli.main import app
 from zheton.apps.lab.journey import LEGS, Journey, Leg
 from zheton.apps.lab.people import cardholder
 from zheton.apps.trace import Crossing
@@ -201,3 +203,13 @@ def test_the_command_says_the_same_by_its_status(tmp_path: Path) -> None:
     assert whole.returncode == 0, whole.stderr
     assert json.loads(whole.stdout)["complete"] is True
     assert whole.stderr == ""
+
+
+def test_the_way_into_the_chip_is_shown_and_ends_there() -> None:
+    result = CliRunner().invoke(app, ["demo", "provision", "--json"])
+    assert result.exit_code == 0, result.output
+    story = json.loads(result.output)
+    assert [leg["name"] for leg in story["legs"]] == ["enrol", "provision"]
+    steps = story["legs"][1]["xray"]["steps"]
+    told = {each["value"]: each["meaning"] for step in steps for each in step["fields"]}
+    assert told["D003"].startswith("64 one-time numbers with session keys, counters 1 to 64")

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from zheton.apps.cli.stolen_database import stolen_database
-from zheton.apps.lab.journey import Journey, Leg, Story
+from zheton.apps.lab.journey import LEGS, PROVISIONING, Journey, Leg, Story
 from zheton.apps.lab.lab import Lab
 from zheton.apps.lab.people import People
 from zheton.apps.logs import quiet
@@ -29,12 +29,17 @@ class Shown(StrEnum):
     """What there is to show."""
 
     JOURNEY = "journey"
+    PROVISION = "provision"
     STOLEN_DATABASE = "stolen-database"
 
 
 def demo(
     name: Annotated[
-        Shown, typer.Argument(help="The journey, or what a thief of the vault's database finds.")
+        Shown,
+        typer.Argument(
+            help="The journey, the way of numbers into a chip, "
+            "or what a thief of the vault's database finds."
+        ),
     ] = Shown.JOURNEY,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what happened as one JSON object.")
@@ -56,16 +61,18 @@ def demo(
         return
     console = Console(quiet=as_json, width=None if sys.stdout.isatty() else WIDTH_MAX)
 
+    provisioning = name is Shown.PROVISION
+    intended, shown = (PROVISIONING, ("provision",)) if provisioning else (LEGS, SHOWN)
+
     def told(leg: Leg) -> None:
         mark = Text("✓ ", "green") if leg.happened else Text("✗ ", "bold red")
         console.print(mark + Text(f"{leg.name:<10}", "bold") + Text(f"{leg.text}."))
-        shown = (leg.name in SHOWN or every_leg) and leg.xray is not None
-        if shown and leg.xray is not None and leg.xray.steps:
+        if (every_leg or leg.name in shown) and leg.xray is not None and leg.xray.steps:
             console.print()
             render(console, XRay("", leg.xray.steps, ()), every_field=every_field)
             console.print()
 
-    story = asyncio.run(_walk(policy, told))
+    story = asyncio.run(_walk(policy, told, intended))
     if as_json:
         typer.echo(json.dumps(story.to_json(), ensure_ascii=False))
     else:
@@ -74,12 +81,12 @@ def demo(
         raise typer.Exit(1)
 
 
-async def _walk(policy: Path | None, told: Callable[[Leg], None]) -> Story:
+async def _walk(policy: Path | None, told: Callable[[Leg], None], intended: Sequence[str]) -> Story:
     with tempfile.TemporaryDirectory(prefix="zheton-demo-") as folder:
         lab = Lab(Installation(Path(folder), policy))
         await lab.start()
         try:
             people = await lab.add(People(lab))
-            return await Journey(lab, people).walk(told)
+            return await Journey(lab, people).walk(told, intended)
         finally:
             await lab.close()

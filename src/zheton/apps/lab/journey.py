@@ -20,10 +20,13 @@ from zheton.apps.xray.step import PartySaw, XRay
 from zheton.apps.xray.whole import xray
 from zheton.core.errors import ZhetonError
 from zheton.core.money import Money, currency, money
+from zheton.core.scp03.keys import StaticKeys
 
 TRAVELLER = Resident("anna", "RU")
 TILL, WEB_SHOP = "moscow", "moscow-web"
 PRICE, ONLINE_PRICE = "350", "1290"
+LEGS = ("enrol", "provision", "tap", "wallet", "clear", "online", "secrecy")
+PROVISIONING = LEGS[:2]
 MAY_SEE_THE_CARD = {"entry form", "vault", "issuer"}
 
 
@@ -54,11 +57,12 @@ class Story:
 
     legs: list[Leg]
     parties: Sequence[PartySaw]
+    intended: Sequence[str] = LEGS
 
     @property
     def complete(self) -> bool:
         """Whether every leg happened."""
-        return len(self.legs) == len(LEGS) and all(leg.happened for leg in self.legs)
+        return len(self.legs) == len(self.intended) and all(leg.happened for leg in self.legs)
 
     def to_json(self) -> dict[str, Any]:
         """The journey as one object."""
@@ -67,9 +71,6 @@ class Story:
             "legs": [leg.to_json() for leg in self.legs],
             "parties": [party.to_json() for party in self.parties],
         }
-
-
-LEGS = ("enrol", "provision", "tap", "wallet", "clear", "online", "secrecy")
 
 
 class Missed(Exception):
@@ -86,11 +87,12 @@ class Journey:
         self._debits: list[Told] = []
         self._crossings: list[Crossing] = []
         self._card: dict[str, Any] = {}
+        self._chip_keys: StaticKeys | None = None  # a laboratory looks into packages
 
-    async def walk(self, told: Callable[[Leg], None]) -> Story:
+    async def walk(self, told: Callable[[Leg], None], intended: Sequence[str] = LEGS) -> Story:
         """Every leg in order, each told when it is over; the first that fails ends the journey."""
         legs = []
-        for name in LEGS:
+        for name in intended:
             leg = Leg(name)
             legs.append(leg)
             started_ms = self._lab.clock.elapsed_ms()
@@ -101,11 +103,11 @@ class Journey:
             except (ZhetonError, Missed) as error:
                 leg.text = str(error)
             leg.elapsed_ms = self._lab.clock.elapsed_ms() - started_ms
-            leg.xray = xray(leg.text, self._crossings[before:], self._facts)
+            leg.xray = xray(leg.text, self._crossings[before:], self._facts, self._chip_keys)
             told(leg)
             if not leg.happened:
                 break
-        return Story(legs, saw(self._crossings, self._facts))
+        return Story(legs, saw(self._crossings, self._facts), intended)
 
     async def _enrol(self) -> str:
         phone = await asyncio.to_thread(self._people.phone, TRAVELLER.name)
@@ -118,6 +120,7 @@ class Journey:
 
     async def _provision(self) -> str:
         phone = self._people.phone(TRAVELLER.name)
+        self._chip_keys = self._lab.installation.keys.device_keys(phone.band.serial)
         synced = await self._traced(phone.fill, self._card)
         _expect(synced is not None and synced.numbers > 0, "the band got no numbers")
         band = phone.band.element

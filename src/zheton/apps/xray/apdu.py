@@ -1,17 +1,20 @@
 """APDUs opened: commands and responses of EMV and of GlobalPlatform with SCP03.
 
 A list of what the card wants (PDOL, CDOL) comes in one response and its data, without tags, in a
-later command: an `ApduDecoder` remembers what each pair of parties said.
+later command: an `ApduDecoder` remembers what each pair of parties said. Given a chip's keys, it
+shows beside each wrapped command what is inside.
 """
 
 from dataclasses import dataclass, field
 
 from zheton.apps.xray import apdu_commands, emv_fields, emv_meaning
+from zheton.apps.xray.inside import Inside
 from zheton.apps.xray.step import Field, Opened
 from zheton.apps.xray.words import count
 from zheton.core.emv import dol, status, tags, tlv
 from zheton.core.emv.apdu import Command, Response
 from zheton.core.errors import DecodeError
+from zheton.core.scp03.keys import StaticKeys
 
 CARD = "element"
 _SESSIONS_MAX = 64
@@ -26,12 +29,14 @@ class Session:
     values: dict[int, bytes] = field(default_factory=dict)
     generated: int = 0
     encrypts: bool | None = None  # unknown until the session is opened in sight
+    inside: Inside | None = None
 
 
 class ApduDecoder:
     """Opens the APDUs of one trace, in their order."""
 
-    def __init__(self) -> None:
+    def __init__(self, chip_keys: StaticKeys | None = None) -> None:
+        self._chip_keys = chip_keys
         self._sessions: dict[frozenset[str], Session] = {}
 
     def open(self, source: str, target: str, data: bytes) -> Opened:
@@ -44,7 +49,10 @@ class ApduDecoder:
     def _session(self, parties: frozenset[str]) -> Session:
         if parties not in self._sessions and len(self._sessions) >= _SESSIONS_MAX:
             self._sessions.clear()
-        return self._sessions.setdefault(parties, Session())
+        if parties not in self._sessions:
+            inside = None if self._chip_keys is None else Inside(self._chip_keys)
+            self._sessions[parties] = Session(inside=inside)
+        return self._sessions[parties]
 
 
 def _command(session: Session, command: Command) -> Opened:
@@ -61,7 +69,8 @@ def _command(session: Session, command: Command) -> Opened:
         purpose,
         "CLA INS P1 P2",
     )
-    return Opened(name, purpose, (head, *_command_data(session, command)))
+    inside = () if session.inside is None else session.inside.command(command)
+    return Opened(name, purpose, (head, *_command_data(session, command), *inside))
 
 
 def _command_data(session: Session, command: Command) -> tuple[Field, ...]:
@@ -115,6 +124,8 @@ def _response(session: Session, response: Response) -> Opened:
 
 def _response_data(session: Session, command: Command | None, data: bytes) -> tuple[Field, ...]:
     if command is not None and command.ins == apdu_commands.INITIALIZE_UPDATE:
+        if session.inside is not None:
+            session.inside.answered(data)
         return apdu_commands.initialize_update_response(data)
     try:
         fields = emv_fields.of_tlv(data, session.values)

@@ -13,6 +13,7 @@ from zheton.apps.xray.masking import Mask
 from zheton.apps.xray.step import Field, Opened, Step
 from zheton.apps.xray.words import count, short
 from zheton.core.errors import ZhetonError
+from zheton.core.scp03.keys import StaticKeys
 from zheton.core.token.pan import Pan
 
 HEX_BYTES_MAX = 4_096
@@ -24,11 +25,14 @@ _MARGIN = 256  # masked with what is shown, so that no number is cut in two by t
 
 
 class Decoder:
-    """Opens the crossings of one trace in their order; `pan` is hidden wherever it stands."""
+    """Opens the crossings of one trace in their order; `pan` is hidden wherever it stands.
 
-    def __init__(self, pan: Pan | None) -> None:
+    With `chip_keys`, a payment domain's, packages for that chip are opened too.
+    """
+
+    def __init__(self, pan: Pan | None, chip_keys: StaticKeys | None = None) -> None:
         self._mask = Mask([pan.reveal()] if pan else [])
-        self._apdus = ApduDecoder()
+        self._apdus = ApduDecoder(chip_keys)
         self._spent: set[str] = set()
         self._count = 0
 
@@ -88,9 +92,11 @@ class Decoder:
                 return http.open_http(crossing.note, crossing.data)
 
 
-def steps(crossings: Iterable[Crossing], pan: Pan | None) -> list[Step]:
+def steps(
+    crossings: Iterable[Crossing], pan: Pan | None, chip_keys: StaticKeys | None = None
+) -> list[Step]:
     """The steps of a whole trace; `pan`, where given, is in none of them."""
-    decoder = Decoder(pan)
+    decoder = Decoder(pan, chip_keys)
     return [decoder.feed(crossing) for crossing in crossings]
 
 

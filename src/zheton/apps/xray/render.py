@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from zheton.apps.xray.apdu import CARD
+from zheton.apps.xray.inside import GROUPING, PLAIN
 from zheton.apps.xray.step import Field, PartySaw, Step, XRay
 from zheton.apps.xray.whole import hops
 
@@ -16,7 +17,9 @@ TELLING_MAX = 6
 _INDENT, _NAME_WIDTH = 4, 36
 _TELLING_TAGS = ("84", "50", "82", "94", "5A", "57", "95", "9F02", "9F26", "9F27", "9F34")
 _TELLING_ELEMENTS = ("DE2", "DE4", "DE22", "DE38", "DE39", "DE48.25", "DE48.33", "DE56", "DE70")
-_TELLING = frozenset((*_TELLING_TAGS, "9F36", "91", *_TELLING_ELEMENTS, "CVR", "Data"))
+_TELLING = frozenset(
+    (*_TELLING_TAGS, "9F36", "91", *_TELLING_ELEMENTS, "CVR", "Data", PLAIN, GROUPING)
+)
 
 
 def render(console: Console, xray: XRay, *, every_field: bool = False) -> None:

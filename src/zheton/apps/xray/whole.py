@@ -7,13 +7,19 @@ from zheton.apps.trace import Crossing
 from zheton.apps.xray.decoder import steps
 from zheton.apps.xray.saw import Facts, cryptograms_in, saw
 from zheton.apps.xray.step import Step, XRay
+from zheton.core.scp03.keys import StaticKeys
 
 
-def xray(title: str, crossings: Sequence[Crossing], facts: Facts) -> XRay:
-    """The X-ray of a trace; cryptograms to look for are the chip's own where facts name none."""
+def xray(
+    title: str, crossings: Sequence[Crossing], facts: Facts, chip_keys: StaticKeys | None = None
+) -> XRay:
+    """The X-ray of a trace; cryptograms to look for are the chip's own where facts name none.
+
+    `chip_keys` open the packages for one chip.
+    """
     if not facts.cryptograms:
         facts = replace(facts, cryptograms=cryptograms_in(crossings))
-    opened = steps(crossings, facts.pan)
+    opened = steps(crossings, facts.pan, chip_keys)
     return XRay(title, tuple(opened), tuple(saw(crossings, facts)), figures(opened))
 
 
