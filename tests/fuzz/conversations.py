@@ -12,6 +12,7 @@ from tests.fuzz.choices import Choices
 from tests.unit.roles.element.conftest import (
     KEYS,
     MASTERCARD,
+    SERIAL,
     UNIONPAY,
     Bench,
 )
@@ -29,6 +30,7 @@ from zheton.core.scp03.initialize import InitializeUpdateResponse
 from zheton.core.token.pan import luhn_digit
 from zheton.roles.element import image
 from zheton.roles.element.element import Element, Interface
+from zheton.roles.element.manufacture import manufacture
 from zheton.roles.element.transport import Link, Protocol
 from zheton.roles.terminal.entry_point import tap
 from zheton.roles.terminal.outcome import (
@@ -147,7 +149,9 @@ def kernel_target(data: bytes) -> None:
 @cache
 def personalised() -> bytes:
     """The memory of an element with two cards and a passcode."""
-    bench = Bench()
+    memory = TransientMemory()
+    manufacture(memory, serial=SERIAL, payment_keys=KEYS, issuer_keys=KEYS)
+    bench = Bench(memory=memory)
     bench.load(MASTERCARD, card=1, priority=1)
     bench.load(UNIONPAY, card=2, priority=2)
     bench.wear()
@@ -173,11 +177,18 @@ HOST = tuple(
     bytes.fromhex(each)
     for each in (
         "00A4040008F05A4845544F4E0100",
+        "00A4040008A00000015100000000",
+        "00A4040008F05A4845544F4E0200",
         "8050000008112233445566778800",
         "8482030010" + "00" * 16,
         "84E2880018" + "00" * 24,
+        "80F24002024F0000",
+        "80CA006600",
+        "80CA9F7F00",
     )
 )
+# STORE DATA, INSTALL, DELETE, GET STATUS, SET STATUS, PUT KEY, GET DATA (GPC 2.3.1, chapter 11)
+MANAGEMENT = bytes.fromhex("E2E6E4F2F0D8CA")
 
 
 class Conversation:
@@ -257,16 +268,17 @@ class Conversation:
         return bytes(command) + choices.take(choices.below(2))
 
     def _open(self) -> None:
-        level = list(SecurityLevel)[self.choices.below(len(SecurityLevel))]
+        choices = self.choices
+        level = list(SecurityLevel)[choices.below(len(SecurityLevel))]
         challenge = bytes(8)
-        self.send(Interface.HOST, HOST[0])
+        self.send(Interface.HOST, HOST[choices.below(2)])
         answer = self.send(Interface.HOST, initialize_update(challenge).encode())
         if not answer.ok:
             return
         try:
             read = InitializeUpdateResponse.decode(answer.data)
             self.session, authenticate = open_session(KEYS, level, challenge, read)
-        except (DecodeError, VerificationError):  # of a chip whose key version was changed
+        except (DecodeError, VerificationError):  # of a chip whose keys were changed
             return
         self.send(Interface.HOST, authenticate.encode())
 
@@ -280,8 +292,11 @@ class Conversation:
             dgi = perso.encode_dgis([perso.Dgi(identifier, choices.some()[:200])])
             command = Command(0x80, 0xE2, 0x88, 0, dgi)
         else:
-            cla, ins, p1, p2 = choices.take(4).ljust(4, b"\0")
-            command = Command(cla & 0xFC, ins, p1, p2, choices.some()[:200])
+            ins, p1, p2 = (
+                MANAGEMENT[choices.below(len(MANAGEMENT))],
+                *choices.take(2).ljust(2, b"\0"),
+            )
+            command = Command(0x80, ins, p1, p2, choices.some()[:200])
         try:
             wrapped = self.session.wrap(command)
         except EncodeError:
