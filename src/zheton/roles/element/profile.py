@@ -25,8 +25,8 @@ class DeviceProfile:
     """One kind of device. `batches` are kept a card; `window_seconds` is how long it stays armed.
 
     A device without `wrist_sensor` can't know whether it is worn, so it is not asked. A passcode
-    that was right proves its wearer for `passcode_minutes`; without `passcode_entry` it comes over
-    the host interface alone. `pays_unverified`: small amounts also without it.
+    that was right proves its wearer for `passcode_minutes`; where it can't be typed on the device
+    (`passcode_entry`) the phone sends it. `pays_unverified`: small amounts also without it.
     """
 
     name: str
