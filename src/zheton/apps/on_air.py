@@ -160,11 +160,12 @@ class BandOnAir(LoopThread):
         self.soon(self.peripheral.open_pairing)
 
     def tell(self, event: Event) -> None:
-        """Tell the owner's phone, if it is here."""
-        self.run(self.peripheral.tell(event))
+        """Tell the owner's phone, if it is here, and do not wait for it."""
+        asyncio.run_coroutine_threadsafe(self.peripheral.tell(event), self.loop)
 
     def forget(self) -> None:
-        """Forget every phone."""
+        """Tell the phone that is connected of a reset, and forget every phone."""
+        self.run(self.peripheral.tell(Event.RESET))
         self.run(self.peripheral.forget())
 
     async def _start(self) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event as Flag
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
@@ -25,6 +26,7 @@ from zheton.apps.cli.options import Data, DatabaseUrl
 from zheton.apps.lab.people import READER_BAND
 from zheton.apps.lab.wearing import wear
 from zheton.apps.wiring import DEFAULT_DATA, Installation
+from zheton.core.ble.report import Event
 from zheton.core.emv import status
 from zheton.core.errors import UnreachableError
 from zheton.roles.element import transport
@@ -35,6 +37,8 @@ from zheton.roles.element.transport import Link
 if TYPE_CHECKING:
     from zheton.apps.on_air import BandOnAir  # it imports bumble, which may not be installed
 
+FEW = 16  # payments left at which a band asks its phone to sync
+_GENERATE_AC = b"\xae"
 _NAMES = {
     0xA4: "SELECT",
     0xA8: "GET PROCESSING OPTIONS",
@@ -170,9 +174,17 @@ class _Run:
         """Insert the band; UnreachableError if no virtual reader listens there."""
         atr = ATR_CONTACT_T0 if self._t0 else ATR_CONTACTLESS
         in_reader = self._in_reader
-        card = VirtualCard(in_reader.answer, in_reader.events, atr=atr, host=host, port=port)
+        card = VirtualCard(self._answer, in_reader.events, atr=atr, host=host, port=port)
         self._card = self._opened.enter_context(card)
         self._say(f"Band {self._worn.serial} is in the reader at {host}:{port}. Enter arms it.")
+
+    def _answer(self, command: bytes) -> bytes:
+        """The band's answer to a reader; after a debit its phone hears that numbers get few."""
+        answer = self._in_reader.answer(command)
+        if self._on_air is not None and command[1:2] == _GENERATE_AC:
+            left = sum(card.credentials_left for card in self._wearing.status().cards)
+            self._on_air.tell(Event.SYNC_WANTED if left < FEW else Event.STATE_CHANGED)
+        return answer
 
     def until_the_end(self) -> None:
         """Serve the reader, and listen to the wearer, until Ctrl-C or the wearer's end."""
@@ -187,7 +199,7 @@ class _Run:
 
     def _serve(self) -> None:
         if self._card is None:
-            Event().wait()  # what comes over the air needs nobody here
+            Flag().wait()  # what comes over the air needs nobody here
         else:
             self._card.serve()
 

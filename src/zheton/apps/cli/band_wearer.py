@@ -23,8 +23,8 @@ from zheton.adapters.clock import Clock
 from zheton.core.errors import UnreachableError
 from zheton.roles.element.element import Element, Status
 
-LINES = "Enter arms; off, on, code 1234, pair, yes, no."
-KEYS = "a arm  o off/on  c code  p pair  y/n answer  q quit"
+LINES = "Enter arms; off, on, code 1234, pair, reset, yes, no."
+KEYS = "a arm  o off/on  c code  p pair  r reset  y/n  q quit"
 _WORDS_KEPT = 6
 _LOOK_S = 0.2
 _PASSCODE_DIGITS_MAX = 8
@@ -35,6 +35,10 @@ class Radio(Protocol):
 
     def open_pairing(self) -> None:
         """Let one phone pair."""
+        ...
+
+    def forget(self) -> None:
+        """Tell the phone that is connected of a reset, and forget every phone."""
         ...
 
 
@@ -64,6 +68,7 @@ class Wearing:
             "on": self._put_on,
             "code": lambda: self._enter(rest),
             "pair": self._pair,
+            "reset": lambda: self.ask("Erase every card and the passcode?", self._reset),
             "yes": lambda: self._reply(yes=True),
             "no": lambda: self._reply(yes=False),
         }
@@ -103,6 +108,16 @@ class Wearing:
             return
         self.radio.open_pairing()
         self._say("Pairing mode: a phone may pair for a minute.")
+
+    def _reset(self, yes: bool) -> None:
+        if not yes:
+            self._say("Nothing was erased.")
+            return
+        with self._turn:
+            self._element.factory_reset()
+        if self.radio is not None:
+            self.radio.forget()
+        self._say("Erased. The wallet hears of it at the next sync.")
 
     def _reply(self, *, yes: bool) -> None:
         answer, self._answer = self._answer, None
@@ -186,7 +201,7 @@ class Screen:
         elif key == "o":
             wearing.do("off" if wearing.status().worn else "on")
         else:
-            line = {"a": "", "\n": "", "p": "pair", "y": "yes", "n": "no"}.get(key)
+            line = {"a": "", "\n": "", "p": "pair", "r": "reset", "y": "yes", "n": "no"}.get(key)
             if line is not None:
                 wearing.do(line)
 

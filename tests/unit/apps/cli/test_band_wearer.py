@@ -10,10 +10,13 @@ from zheton.apps.cli.band_wearer import Screen, Wearing, picture
 
 
 class Radio:
-    opened = 0
+    opened = forgot = 0
 
     def open_pairing(self) -> None:
         self.opened += 1
+
+    def forget(self) -> None:
+        self.forgot += 1
 
 
 def worn(said: list[str]) -> tuple[Bench, Wearing]:
@@ -66,6 +69,19 @@ def test_pairing_is_opened_and_its_question_answered_once() -> None:
     wearing.do("no")
     wearing.do("yes")
     assert radio.opened == 1 and answers == [False]
+
+
+def test_a_reset_is_asked_twice_and_erases_cards_passcode_and_phones() -> None:
+    said: list[str] = []
+    bench, wearing = worn(said)
+    wearing.radio = radio = Radio()
+    wearing.do("code 2580")
+    for answer, cards in (("no", 1), ("yes", 0)):
+        wearing.do("reset")
+        wearing.do(answer)
+        assert len(wearing.status().cards) == cards
+    assert wearing.status().tries_left is None and bench.element.credentials_left() == 0
+    assert radio.forgot == 1 and "Nothing was erased." in said
 
 
 @pytest.mark.parametrize(("keys", "shows"), [("o", "on the wrist"), ("oc2580\na", "ARMED")])
