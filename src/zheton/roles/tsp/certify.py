@@ -22,7 +22,7 @@ from zheton.core.emv.perso import (
 from zheton.core.token.batch import BATCH_SIZE, Batch
 from zheton.roles.tsp.ports import Keys
 
-FIRST_CERTIFIED = 8  # some days of paying; what follows seldom takes a day
+FIRST_CERTIFIED = 16  # a week of paying, and some 60 ms of signing a batch
 _SERIAL_BYTES = 3
 
 
