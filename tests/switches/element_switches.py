@@ -8,16 +8,19 @@ from zheton.adapters.keys.vault_keys import VaultKeys
 from zheton.core.emv import tlv
 from zheton.core.emv.apdu import Command, Response
 from zheton.core.errors import UnreachableError
-from zheton.core.scp03.channel import Channel
+from zheton.core.scp03.channel import SECURE_MESSAGING, Channel, SecurityLevel
 from zheton.core.scp03.keys import StaticKeys
 from zheton.roles.element import directory
 from zheton.roles.element.chip import Chip, Window
 from zheton.roles.element.element import Element
+from zheton.roles.element.gp.channel import SecureChannel
+from zheton.roles.element.registry import Domain
 from zheton.roles.element.state import Batch, Card, ElementState
 from zheton.roles.element.wearer import Wearer
 
 _device_keys, _command_mac, _commit = VaultKeys.device_keys, Channel.command_mac, Chip.commit
 _describe_card = directory.describe_card
+_unwrap, _wrap = SecureChannel.unwrap, SecureChannel.wrap
 
 
 def _same(batch: Batch, _places: int) -> Batch:
@@ -34,6 +37,18 @@ def _without_passcode(wearer: Wearer) -> Wearer:
 
 def _wearers_too(element: Element, command: Command, now: datetime) -> Response:
     return element._host.answer(command, now)
+
+
+def _plain_too(channel: SecureChannel, domain: Domain, command: Command) -> Command | Response:
+    return _unwrap(channel, domain, command) if command.cla & SECURE_MESSAGING else command
+
+
+def _answered_in_kind(channel: SecureChannel, response: Response) -> Response:
+    return _wrap(channel, response) if channel.is_open else response
+
+
+def _all_cards(state: ElementState, first: bytes | None = None) -> tuple[Card, ...]:
+    return state.by_priority(first)
 
 
 def _keys_of_every_chip(keys: VaultKeys, _serial: str) -> StaticKeys:
@@ -79,6 +94,20 @@ ELEMENT: dict[str, Switch] = {
     "passcode-in-the-field": {
         "zheton.roles.element.element.Element._in_field": _wearers_too,
     },
+    "management-in-the-field": {
+        "zheton.roles.element.element.Element._in_field": _wearers_too,
+    },
+    "failures-uncounted": {"zheton.roles.element.registry.Domain.failed": _as_it_is},
+    "no-session-needed": {
+        "zheton.roles.element.gp.channel.SecureChannel.unwrap": _plain_too,
+        "zheton.roles.element.gp.channel.SecureChannel.wrap": _answered_in_kind,
+    },
+    "levels-believed": {
+        "zheton.roles.element.gp.channel.SecureChannel.level": SecurityLevel.C_DECRYPTION_C_MAC,
+    },
+    "test-keys-in-production": {"zheton.roles.element.manufacture.well_known": always(False)},
+    "locked-is-selected": {"zheton.roles.element.state.ElementState.payable": _all_cards},
+    "reset-keeps-cards": {"zheton.roles.element.state.ElementState.wiped": _as_it_is},
     "armed-by-itself": {"zheton.roles.element.chip.Chip.window": _window_of_the_first_card},
     "shown-numbers-again": {"zheton.roles.element.state.Batch.show": _same},
     "spent-keys-stay": {"zheton.roles.element.state.Batch._erased": _same},

@@ -10,6 +10,8 @@ from sqlalchemy import text
 from tests.switches.switch import Switch, always, nothing
 from zheton.adapters.storage import vault
 from zheton.adapters.storage.vault_bulk import Bulk
+from zheton.core.emv import device_certificate
+from zheton.core.emv.device_certificate import CertifiedDevice
 from zheton.roles.tsp.ports import VaultTx
 from zheton.roles.tsp.state import Enrolment, RegisteredDevice
 
@@ -18,6 +20,10 @@ def _burn_without(condition: str) -> Bulk:
     statement = vault._BURN.sqlite.text
     assert condition in statement
     return replace(vault._BURN, sqlite=text(statement.replace(condition, "")))
+
+
+def _whoever_made_it(_makers: object, certificate: bytes) -> CertifiedDevice:
+    return device_certificate._device(device_certificate._parts(certificate)[1])
 
 
 def _unsealed(content: bytes, _key: dict[str, Any], _thumbprint: str) -> str:
@@ -55,6 +61,10 @@ VAULT: dict[str, Switch] = {
     },
     "suspended-pays": {"zheton.roles.tsp.examine._not_standing": nothing},
     "anybody-pays-much": {"zheton.roles.tsp.examine._unverified": nothing},
+    "anybody-makes-devices": {"zheton.roles.tsp.attest.certified_device": _whoever_made_it},
+    "clones-taken": {"zheton.roles.tsp.attest.verify_proof": nothing},
+    "old-challenges": {"zheton.roles.tsp.attest._is_ours": always(True)},
+    "unpaired-pays": {"zheton.roles.wallet.devices.end_cards": nothing},
     "no-bounds-online": {"zheton.roles.tsp.examine._out_of_bounds": nothing},
     "a-million-codes": {"zheton.roles.tsp.examine.CODE_TRIES": 1_000_000},
     "policy-says-yes": {
