@@ -47,6 +47,10 @@ export const meanings = {
   "data of the chip are missing": "не хватает данных чипа",
   "card is on the exception file": "карта в стоп-листе",
   "amount exceeds the floor limit": "сумма выше лимита без авторизации",
+  "relay resistance threshold exceeded": "превышен порог защиты от ретрансляции",
+  "relay resistance time limits exceeded": "превышено время защиты от ретрансляции",
+  "relay resistance was performed": "защита от ретрансляции выполнена",
+  "relay resistance was not performed": "защита от ретрансляции не выполнялась",
   purchase: "покупка",
   "purchase, from default account, to default account": "покупка, со счёта по умолчанию",
 };
