@@ -12,6 +12,7 @@ from tests.fuzz.choices import Choices
 from tests.unit.roles.element.conftest import (
     KEYS,
     MASTERCARD,
+    PASSCODE,
     SERIAL,
     UNIONPAY,
     Bench,
@@ -245,6 +246,8 @@ class Conversation:
         choices, bench = self.choices, self.bench
         match choices.below(7):
             case 0:
+                bench.element.put_on()
+                bench.element.enter_passcode(PASSCODE, bench.now)
                 bench.element.arm(bench.now)
             case 1:
                 bench.element.disarm()

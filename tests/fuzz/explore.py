@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-INPUT_BYTES_MAX = 1_024
+INPUT_BYTES_MAX = 4_096
 SECONDS_AN_INPUT_MAX = 10
 
 

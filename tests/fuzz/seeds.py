@@ -45,7 +45,11 @@ _CARD = {
 _SELECT = Command(0x00, 0xA4, 0x04, 0x00, AID, le=256).encode()
 _FRAGMENTS = b"".join(bytes((len(each),)) + each for each in fragments(Message(7, _SELECT * 3), 23))
 _TALK = [bytes((choice,)) * EXCHANGES_MAX for choice in range(12)]
-_DEBIT = b"\0\0\0\2" + b"\1\1\1\3\1\4\1\5\1\7"  # put on, arm, SELECT, GPO, READ RECORD, GENERATE AC
+# Arm, SELECT, GPO, READ RECORD, relay resistance, both GENERATE AC, in T=1's and T=0's first byte.
+_DEBITS = [bytes((link, 0, 0, 1, 1, 1, 3, 1, 4, 1, 6, 1, 7, 1, 8)) for link in range(2)]
+# A session of each level with either domain, then a data grouping and GET STATUS in it.
+_WRAPPED = bytes((8, 1, 3, 8)) + bytes(8) + bytes((8, 0, 3, 0x40, 2, 2, 0x4F, 0))
+_SESSIONS = [bytes((0, 7, level, domain)) + _WRAPPED for level in range(5) for domain in range(2)]
 
 SEEDS: Mapping[str, Sequence[bytes]] = {
     "tlv": [directory(entry(AID, 1)), tlv.encode(0x70, tlv.encode_all(RECORD.items())), options()],
@@ -72,5 +76,5 @@ SEEDS: Mapping[str, Sequence[bytes]] = {
     "controls": [json.dumps(_CONTROLS).encode()],
     "sheet": [json.dumps({"format": 1, "card": None, "tokens": {"t": _CONTROLS}}).encode()],
     "kernel": [bytes((card,)) + talk for card in range(3) for talk in _TALK],
-    "element": [*_TALK, _DEBIT, b"\0" + b"\7\3" + b"\x08\1\0\x20" * 8],
+    "element": [*_TALK, *_DEBITS, *_SESSIONS],
 }
