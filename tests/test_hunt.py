@@ -128,12 +128,13 @@ def zipped() -> bytes:
     "packed",
     [
         zlib.compress(NUMBER.encode() * 5),
-        gzip.compress(NUMBER.encode() * 5),
+        gzip.compress(NUMBER.encode() * 5, mtime=0),
         bz2.compress(NUMBER.encode()),
         lzma.compress(NUMBER.encode() * 5),
         zipped(),
-        gzip.compress(zlib.compress(NUMBER.encode() * 5)),
+        gzip.compress(zlib.compress(NUMBER.encode() * 5), mtime=0),
     ],
+    ids=["zlib", "gzip", "bzip2", "xz", "zip", "zlib in gzip"],
 )
 def test_compressed_streams_are_opened(packed: bytes) -> None:
     hits = FINDER.find_opened(NOISE + packed + NOISE)

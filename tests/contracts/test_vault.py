@@ -183,6 +183,14 @@ def test_a_day_has_an_amount(bench: VaultBench) -> None:
     assert spent(bench, claimed, TOMORROW)
 
 
+def test_a_day_that_is_over_comes_back_by_no_clock_that_is_behind(bench: VaultBench) -> None:
+    batch = bench.leased()
+    claimed = claim(bench, batch, 0, "4000")
+    assert [spent(bench, claimed, TOMORROW) for _ in range(2)] == [True, True]
+    assert [spent(bench, claimed, NOW) for _ in range(2)] == [True, False], "as of the later day"
+    assert not spent(bench, claimed, TOMORROW)
+
+
 def test_a_day_has_a_count(bench: VaultBench) -> None:
     claimed = claim(bench, bench.leased(), 0, "0.01")
     assert [spent(bench, claimed) for _ in range(7)] == [True] * 6 + [False]

@@ -75,11 +75,12 @@ _TAKE_BACK = text(
 )
 
 _COUNTS = "CASE WHEN limit_currency = :currency THEN :minor ELSE 0 END"
-_SPENT = "CASE WHEN day = :day THEN day_minor ELSE 0 END"
+_SPENT = "CASE WHEN day >= :day THEN day_minor ELSE 0 END"
 # As SPEND, but the debit that rises was counted before.
 _SPEND_MORE = text(
-    f"UPDATE card SET day_minor = {_SPENT} + {_COUNTS}, day = :day,"  # noqa: S608
-    " day_debits = CASE WHEN day = :day THEN day_debits ELSE 0 END"
+    f"UPDATE card SET day_minor = {_SPENT} + {_COUNTS},"  # noqa: S608
+    " day = CASE WHEN day > :day THEN day ELSE :day END,"
+    " day_debits = CASE WHEN day >= :day THEN day_debits ELSE 0 END"
     " WHERE bucket = :bucket AND card = :card AND status = 'active'"
     " AND (limit_currency <> :currency OR :total <= debit_max_minor)"
     f" AND {_SPENT} + {_COUNTS} <= day_max_minor"

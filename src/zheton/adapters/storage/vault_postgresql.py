@@ -68,16 +68,16 @@ RETURNING batch.bin, batch.batch
 _SPEND = "bucket smallint, card text, day integer, minor bigint, moment bigint"
 SPEND = f"""{_held("card", _SPEND, "bucket, card")}
 UPDATE card
-SET day = j.day,
-    day_minor = j.minor + CASE WHEN card.day = j.day THEN card.day_minor ELSE 0 END,
-    day_debits = 1 + CASE WHEN card.day = j.day THEN card.day_debits ELSE 0 END,
+SET day = greatest(card.day, j.day),
+    day_minor = j.minor + CASE WHEN card.day >= j.day THEN card.day_minor ELSE 0 END,
+    day_debits = 1 + CASE WHEN card.day >= j.day THEN card.day_debits ELSE 0 END,
     recent = CASE WHEN card.velocity_debits = 0 THEN card.recent
       ELSE ((jsonb_build_array(j.moment) || card.recent::jsonb) - 32)::text END
 FROM j JOIN held USING (bucket, card)
 WHERE card.bucket = j.bucket AND card.card = j.card
   AND card.status = 'active'
-  AND j.minor + CASE WHEN card.day = j.day THEN card.day_minor ELSE 0 END <= card.day_max_minor
-  AND CASE WHEN card.day = j.day THEN card.day_debits ELSE 0 END < card.debits_per_day
+  AND j.minor + CASE WHEN card.day >= j.day THEN card.day_minor ELSE 0 END <= card.day_max_minor
+  AND CASE WHEN card.day >= j.day THEN card.day_debits ELSE 0 END < card.debits_per_day
   AND (card.velocity_debits = 0
     OR COALESCE((card.recent::jsonb ->> (card.velocity_debits - 1))::bigint, 0)
       <= j.moment - card.velocity_ms)

@@ -47,20 +47,21 @@ RETURNING batch.bin, batch.batch
 """
 
 # Entries: bucket, card, day, minor units, moment. A card with a velocity keeps its last 32 moments.
+# The card's day never goes back: a process whose clock is behind counts on the later day.
 SPEND = """
 UPDATE card
-SET day = j.value ->> 2,
-    day_minor = (j.value ->> 3) + CASE WHEN day = j.value ->> 2 THEN day_minor ELSE 0 END,
-    day_debits = 1 + CASE WHEN day = j.value ->> 2 THEN day_debits ELSE 0 END,
+SET day = max(day, j.value ->> 2),
+    day_minor = (j.value ->> 3) + CASE WHEN day >= j.value ->> 2 THEN day_minor ELSE 0 END,
+    day_debits = 1 + CASE WHEN day >= j.value ->> 2 THEN day_debits ELSE 0 END,
     recent = CASE WHEN velocity_debits = 0 THEN recent
       WHEN recent = '[]' THEN json_array(j.value ->> 4)
       ELSE json_remove('[' || (j.value ->> 4) || ',' || substr(recent, 2), '$[32]') END
 FROM json_each(:entries) AS j
 WHERE card.bucket = j.value ->> 0 AND card.card = j.value ->> 1
   AND card.status = 'active'
-  AND (j.value ->> 3) + CASE WHEN card.day = j.value ->> 2 THEN card.day_minor ELSE 0 END
+  AND (j.value ->> 3) + CASE WHEN card.day >= j.value ->> 2 THEN card.day_minor ELSE 0 END
       <= card.day_max_minor
-  AND CASE WHEN card.day = j.value ->> 2 THEN card.day_debits ELSE 0 END < card.debits_per_day
+  AND CASE WHEN card.day >= j.value ->> 2 THEN card.day_debits ELSE 0 END < card.debits_per_day
   AND (card.velocity_debits = 0
     OR COALESCE(card.recent ->> (card.velocity_debits - 1), 0)
       <= (j.value ->> 4) - card.velocity_ms)

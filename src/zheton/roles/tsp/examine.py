@@ -225,7 +225,8 @@ def _circumstances(
 def _unverified(debit: Debit, lease: Lease, rules: Rules) -> Decline | None:
     """The refusal of an amount that needs the cardholder verified, where the chip says: not done.
 
-    A chip refuses by itself; one that did not was personalised under other limits, or altered.
+    A chip refuses by itself; one that did not was personalised under other limits, or altered. A
+    preauthorisation always needs it, for its amount may rise.
     """
     if debit.channel is not Channel.TILL:
         return None
@@ -234,7 +235,9 @@ def _unverified(debit: Debit, lease: Lease, rules: Rules) -> Decline | None:
     amount, place = debit.amount, country(debit.place.country)
     if IssuerApplicationData.decode(version, issuer_data).cvr.cdcvm_successful:
         return None
-    if rules.no_cvm.allows(place.numeric, amount.currency.numeric, amount.minor):
+    if not debit.preauthorised and rules.no_cvm.allows(
+        place.numeric, amount.currency.numeric, amount.minor
+    ):
         return None
     text = "The amount needs the cardholder verified on the device, and nobody was."
     return Decline(Reason.CVM_REQUIRED, text, "domain-cvm")

@@ -261,6 +261,12 @@ def test_a_large_amount_wants_the_cardholder_verified(bench: VaultBench, scheme:
     assert refused(bench, tap(1, limit + 1, nobody)) == (Reason.CVM_REQUIRED, "domain-cvm")
     assert refused(bench, tap(2, limit + 1, failed)) == (Reason.CVM_REQUIRED, "domain-cvm")
     assert admitted(bench, tap(3, limit + 1, verified)).refusal is None
+    held = [
+        tap(place, limit, each).with_fields({25: "06"})
+        for place, each in ((4, nobody), (5, verified))
+    ]
+    assert refused(bench, held[0]) == (Reason.CVM_REQUIRED, "domain-cvm"), "it may rise"
+    assert admitted(bench, held[1]).refusal is None
 
 
 def test_the_limit_of_one_debit(bench: VaultBench) -> None:
