@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from threading import Lock
 
@@ -69,6 +70,7 @@ def test_a_link_cut_at_any_command_loses_no_number_and_brings_none_twice(
             cuts = 0
             while True:
                 cuts += 1
+                world.clock.advance(timedelta(hours=2))  # a device gets so many packages a day
                 with phone.linked() as link:
                     cutting = cut_at(on, cuts, executed=what == "response")
                     on._worn.exchange = cutting  # type: ignore[method-assign,assignment]
