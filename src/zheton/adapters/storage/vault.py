@@ -162,9 +162,9 @@ class SqlVault(TokenLook, FollowUpReads):
             ).mappings()
             return [read_journalled(row) for row in rows]
 
-    def reversals_due(self, count: int) -> list[Journalled]:
-        """Debits whose issuer has to hear of their reversal, the oldest first."""
-        return self._lines("reversal_due", count)
+    def reversals_due(self, count: int, skip: int = 0) -> list[Journalled]:
+        """Debits whose issuer has to hear of their reversal, the oldest first, after `skip`."""
+        return self._lines("reversal_due", count, skip)
 
     def advices_due(self, count: int) -> list[Journalled]:
         """Debits whose issuer has to hear an advice, the oldest first."""
@@ -209,12 +209,14 @@ class SqlVault(TokenLook, FollowUpReads):
             rows = connection.execute(standing_of(found[0])).mappings() if found else ()
             return sum(read_batch(row).left for row in rows)
 
-    def _lines(self, condition: str, count: int, **values: Any) -> list[Journalled]:
+    def _lines(self, condition: str, count: int, skip: int = 0, **values: Any) -> list[Journalled]:
         statement = text(
-            f"SELECT * FROM debit WHERE {condition} ORDER BY received_ms LIMIT :count"  # noqa: S608
+            f"SELECT * FROM debit WHERE {condition}"  # noqa: S608
+            " ORDER BY received_ms, bucket, repeat_key LIMIT :count OFFSET :skip"
         )
+        bounds = {"count": count, "skip": skip}
         with self._database.reading() as connection:
-            rows = connection.execute(statement, {"count": count, **values}).mappings()
+            rows = connection.execute(statement, {**bounds, **values}).mappings()
             return [read_journalled(row) for row in rows]
 
 

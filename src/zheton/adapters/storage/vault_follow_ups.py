@@ -229,8 +229,8 @@ class FollowUpReads:
         )
         return self._all(_of_number(at).where(stands).order_by(follow_up.c.received_ms))
 
-    def follow_ups_due(self, count: int) -> list[FollowUp]:
-        """Lines of which an issuer has to hear, the oldest first, at most `count`.
+    def follow_ups_due(self, count: int, skip: int = 0) -> list[FollowUp]:
+        """Lines of which an issuer has to hear, the oldest first, at most `count` after `skip`.
 
         What follows a debit that it has not heard of yet waits for that debit's advice.
         """
@@ -240,7 +240,9 @@ class FollowUpReads:
             debit.c.advice.in_((Advice.DUE.value, Advice.SENT.value)),
         )
         due = select(follow_up).where(text("issuer_due"), ~unheard)
-        return self._all(due.order_by(follow_up.c.received_ms).limit(count))
+        columns = follow_up.c
+        oldest_first = due.order_by(columns.received_ms, columns.bucket, columns.repeat_key)
+        return self._all(oldest_first.limit(count).offset(skip))
 
     def follow_ups_pending(self, count: int, before: datetime, mark: str) -> list[FollowUp]:
         """Lines without an outcome that are older, or whose ids begin with `mark` (not "")."""

@@ -13,7 +13,8 @@ from zheton.adapters.storage.interrupted import repeated
 from zheton.adapters.tcp.link import IsoLink
 from zheton.apps.grouping import Grouper
 from zheton.apps.nodes.closings import tell_closings
-from zheton.core.errors import UnreachableError, ZhetonError
+from zheton.apps.nodes.rounds import Round
+from zheton.core.errors import ZhetonError
 from zheton.core.follow_up import reversed_kind
 from zheton.core.iso8583.message import Message
 from zheton.roles.network.follow_up.conclude import (
@@ -63,6 +64,7 @@ class FollowUpDesk:
         # The node counts requests at its door, and an outcome is never refused.
         self._taking = Grouper(self._take, executor, queue_max=None)
         self._concluding = Grouper(self._conclude, executor, queue_max=None)
+        self._telling = Round("follow-ups", self._due, self._tell)
         self._forwards: set[asyncio.Task[Message]] = set()
 
     async def give_up(self, before: datetime, *, own: bool) -> None:
@@ -96,12 +98,10 @@ class FollowUpDesk:
 
     async def tell_issuer(self) -> None:
         """Tell the issuer what it has to hear; UnreachableError where it did not confirm all."""
-        due = await self._journal(partial(follow_ups_due, self.switch, GROUP_MAX))
-        told = await asyncio.gather(*map(self._tell, due), return_exceptions=True)
-        failed = [each for each in told if isinstance(each, Exception)]
-        if failed:  # the others are done all the same; these are asked again
-            kinds = ", ".join(sorted({type(each).__name__ for each in failed}))
-            raise UnreachableError(f"{len(failed)} follow-ups are not confirmed ({kinds}).")
+        await self._telling.page()
+
+    async def _due(self, count: int, skip: int) -> Sequence[FollowUp]:
+        return await self._journal(partial(follow_ups_due, self.switch, count, skip))
 
     async def _undo(self, heard: Heard) -> Message:
         response = await self._journal(partial(self._reverse, heard))
@@ -119,14 +119,16 @@ class FollowUpDesk:
         finally:
             self.wake.set()
 
-    async def _tell(self, line: FollowUp) -> None:
+    async def _tell(self, line: FollowUp) -> bool:
         now = self._clock.now()
         message = await self._journal(partial(follow_up_message, self.switch, line, now))
         response = await self.issuer.request(message, ISSUER_TIMEOUT_S)
-        if response.text(39) in SETTLED:
+        settled = response.text(39) in SETTLED
+        if settled:
             await self._journal(partial(follow_up_heard, self.switch, line))
         else:
             _log.warning("the issuer refused what it was told: %s", response.text(39))
+        return settled
 
     def _take(self, group: Sequence[Heard]) -> list[FollowUpStep]:
         now = self._clock.now()

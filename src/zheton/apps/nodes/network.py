@@ -19,6 +19,7 @@ from zheton.apps.nodes.advising import Advising
 from zheton.apps.nodes.closings import tell_closings
 from zheton.apps.nodes.follow_ups import FollowUpDesk
 from zheton.apps.nodes.issuer_line import IssuerLine
+from zheton.apps.nodes.rounds import Round
 from zheton.core.debit import Journalled
 from zheton.core.decline import RESPONSE_CODE, Reason
 from zheton.core.errors import UnreachableError, ZhetonError
@@ -89,6 +90,7 @@ class NetworkNode:
         self._requests, self._requests_max = 0, requests_max
         self._authorising = Grouper(self._authorise, self._thread, queue_max=None)
         self._completing = Grouper(self._complete, self._thread, queue_max=None)
+        self._reversals = Round("reversals", self._reversals_due, self._reverse_one)
         self.follow_ups = FollowUpDesk(switch, issuer, clock, self._thread, self.throttle)
         self._under_way: dict[str, asyncio.Event] = {}
         self._background: list[asyncio.Task[None]] = []
@@ -110,7 +112,7 @@ class NetworkNode:
             loop.create_task(self._again_and_again(wake, work))
             for wake, work in (
                 (self.follow_ups.wake, self.follow_ups.tell_issuer),
-                (self._reversals_wake, self._reverse_at_issuer),
+                (self._reversals_wake, self._reversals.page),
                 (self._advices_wake, self._advising.deliver),
                 (self._wake, self._tell_wallet),
                 (asyncio.Event(), self._give_up),
@@ -250,23 +252,20 @@ class NetworkNode:
                 _log.error("background work failed in %s", work.__name__)
                 await asyncio.sleep(BACKGROUND_EVERY_S)
 
-    async def _reverse_at_issuer(self) -> None:
-        due = await self._journal(partial(reversals_due, self.switch, GROUP_MAX))
-        undone = await asyncio.gather(*map(self._reverse_one, due), return_exceptions=True)
-        failed = [each for each in undone if isinstance(each, Exception)]
-        if failed:  # the others are done all the same; these are asked again
-            kinds = ", ".join(sorted({type(each).__name__ for each in failed}))
-            raise UnreachableError(f"{len(failed)} reversals are not confirmed ({kinds}).")
+    async def _reversals_due(self, count: int, skip: int) -> Sequence[Journalled]:
+        return await self._journal(partial(reversals_due, self.switch, count, skip))
 
-    async def _reverse_one(self, line: Journalled) -> None:
+    async def _reverse_one(self, line: Journalled) -> bool:
         message = await self._journal(
             partial(reversal_message, self.switch, line, self._clock.now())
         )
         response = await self.issuer.request(message, ISSUER_TIMEOUT_S)
-        if response.text(39) in REVERSAL_SETTLED:
+        settled = response.text(39) in REVERSAL_SETTLED
+        if settled:
             await self._journal(partial(reversal_heard, self.switch, line))
         else:
             _log.warning("the issuer refused a reversal: %s", response.text(39))
+        return settled
 
     async def _tell_wallet(self) -> None:
         if self._tell is None:

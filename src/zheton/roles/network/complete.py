@@ -109,9 +109,9 @@ def _give_up(tx: JournalTx, lines: Sequence[tuple[Journalled, bool]]) -> None:
         tx.give_back(line)
 
 
-def reversals_due(on: Switch, count: int) -> list[Journalled]:
-    """The debits whose reversal issuers still have to hear of."""
-    return on.journal.reversals_due(count)
+def reversals_due(on: Switch, count: int, skip: int = 0) -> list[Journalled]:
+    """The debits whose reversal issuers still have to hear of, the oldest first, after `skip`."""
+    return on.journal.reversals_due(count, skip)
 
 
 def reversal_message(on: Switch, line: Journalled, now: datetime) -> Message:

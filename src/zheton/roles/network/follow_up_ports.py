@@ -85,8 +85,11 @@ class FollowUps(Protocol):
     def follow_ups_of(self, at: Location) -> list[FollowUp]:
         """The lines of a number in the lease that stands, the newest last."""
 
-    def follow_ups_due(self, count: int) -> list[FollowUp]:
-        """Lines of which an issuer has to hear, but none before it has heard of its debit."""
+    def follow_ups_due(self, count: int, skip: int = 0) -> list[FollowUp]:
+        """Lines of which an issuer has to hear, but none before it has heard of its debit.
+
+        The oldest come first; `skip` of them are left out.
+        """
 
     def follow_ups_pending(self, count: int, before: datetime, mark: str) -> list[FollowUp]:
         """Lines without an outcome that are older, or whose ids begin with `mark` (not "")."""

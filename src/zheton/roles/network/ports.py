@@ -120,8 +120,8 @@ class Journal(FollowUps, Protocol):
     def of_number(self, at: Location) -> list[Journalled]:
         """The debits that a number made in the lease that stands, the newest last."""
 
-    def reversals_due(self, count: int) -> list[Journalled]:
-        """Debits whose issuer has to hear of their reversal, the oldest first."""
+    def reversals_due(self, count: int, skip: int = 0) -> list[Journalled]:
+        """Debits whose issuer has to hear of their reversal, the oldest first, after `skip`."""
 
     def advices_due(self, count: int) -> list[Journalled]:
         """Debits whose issuer has to hear an advice, those of a card in the order of their time."""

@@ -56,9 +56,9 @@ def request_message(
     )
 
 
-def follow_ups_due(on: Switch, count: int) -> list[FollowUp]:
-    """The follow-ups of which issuers still have to hear."""
-    return on.journal.follow_ups_due(count)
+def follow_ups_due(on: Switch, count: int, skip: int = 0) -> list[FollowUp]:
+    """The follow-ups of which issuers still have to hear, the oldest first, after `skip`."""
+    return on.journal.follow_ups_due(count, skip)
 
 
 def follow_up_message(on: Switch, line: FollowUp, now: datetime) -> Message:
