@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: setup run test check soak format ble pcsc pkcs11 demo clean
+.PHONY: setup run test check soak format ble pcsc pkcs11 readers fuzz demo clean
 
 setup: .venv/runtime.stamp
 
@@ -30,6 +30,10 @@ check: .venv/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# An hour over all decoders, the kernel and the element: make fuzz SECONDS=600 TARGETS="kernel element"
+fuzz: .venv/fuzz.stamp
+	$(BIN)/python -m tests.fuzz.explore --seconds $(or $(SECONDS),3600) $(TARGETS)
+
 format: .venv/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -42,6 +46,19 @@ pcsc: .venv/pcsc.stamp
 
 # Keys in a token (SoftHSM2, an HSM): python-pkcs11 has wheels for Linux and macOS.
 pkcs11: .venv/pkcs11.stamp
+
+# Programs that others wrote to read cards, each in a folder of its own, for the system tests.
+readers: .readers/emv.stamp .readers/smartcard.stamp
+
+.readers/emv.stamp: tests/system/readers/emv.txt
+	$(PYTHON) -m venv .readers/emv
+	.readers/emv/bin/python -m pip --disable-pip-version-check install --quiet --requirement tests/system/readers/emv.txt
+	@touch $@
+
+.readers/smartcard.stamp: tests/system/readers/package.json tests/system/readers/package-lock.json
+	mkdir -p .readers && cp tests/system/readers/package*.json .readers/
+	cd .readers && npm ci --no-audit --no-fund
+	@touch $@
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Zheton needs Python 3.11 or newer, and none was found. Install it, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -58,6 +75,10 @@ pkcs11: .venv/pkcs11.stamp
 
 .venv/ble.stamp: .venv/runtime.stamp
 	$(PIP) --editable ".[ble]"
+	@touch $@
+
+.venv/fuzz.stamp: .venv/dev.stamp
+	$(PIP) "atheris>=3.0"
 	@touch $@
 
 .venv/pcsc.stamp: .venv/runtime.stamp
