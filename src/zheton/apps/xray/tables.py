@@ -16,8 +16,8 @@ def table(name: str) -> Mapping[str, Any]:
 def bits(name: str, value: bytes) -> str:
     """The bits that are set, in words; those that the table lacks by their place.
 
-    >>> bits("95", bytes.fromhex("8000008001"))[-60:]
-    'ed; amount exceeds the floor limit; byte 5 bit 1 is reserved'
+    >>> bits("95", bytes.fromhex("0100008000"))
+    'byte 1 bit 1 is reserved; amount exceeds the floor limit'
     """
     words = table("emv")["bits"][name]
     return "; ".join(words.get(f"{at}.{bit}", _reserved(at, bit)) for at, bit in _set_in(value))

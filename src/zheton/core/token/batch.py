@@ -100,8 +100,8 @@ class Batch:
     def name(self) -> str:
         """What the chip and the token API call the lease, in hex: BIN, batch index, generation.
 
-        >>> parse_name("0021e8a400000400")
-        ('569641', 1, 0)
+        >>> parse_name("001fc46400000400")
+        ('520473', 1, 0)
         """
         return f"{int(self.bin) << 34 | self.batch << 10 | self.generation:016x}"
 
