@@ -83,6 +83,9 @@ def _with_certificates(state: ElementState, given: CardCertificates) -> ElementS
 def _with_profile(state: ElementState, device: DeviceProfile, value: bytes) -> ElementState:
     profile = CardProfile.decode(value)
     known = state.card(profile.card_ref)
+    if known is not None and known.profile != profile:  # certificates cover what it said before
+        uncertified = (replace(batch, certificates={}) for batch in known.batches)
+        known = replace(known, batches=tuple(uncertified))
     if known is not None and known.profile.aid == profile.aid:
         return state.with_card(replace(known, profile=profile))
     taken = {card.name for card in state.cards}

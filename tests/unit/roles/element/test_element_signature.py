@@ -236,3 +236,19 @@ def test_relay_resistance_is_for_a_debit_under_way_and_three_times_at_most() -> 
     assert len({answer.data[2:6] for answer in answers[:3]}) == 3
     bench.generate(bytes(33))
     assert bench.nfc(exchange).sw == 0x6985
+
+
+def test_a_profile_that_changes_leaves_no_certificate_that_would_not_verify() -> None:
+    bench = signing_bench()
+    package = signing_package(MASTERCARD)
+    bench.store(package)
+    other = replace(make_profile(MASTERCARD), usage_control=bytes.fromhex("FF00"))
+    assert set(bench.store([Dgi(perso.CARD_PROFILE, other.encode())])) == {0x9000}
+    outcome = present(bench, MASTERCARD)
+    assert isinstance(outcome, OnlineRequest), outcome.reason
+    assert outcome.sale.tvr[0] == 0x80, "online without a signature, as before there were any"
+    bench.store(package[:1])
+    assert set(bench.store(package)) == {0x9000}
+    outcome = present(bench, MASTERCARD)
+    assert isinstance(outcome, OnlineRequest)
+    assert outcome.sale.tvr[0] == 0
